@@ -1,0 +1,47 @@
+# xensteer: build, test, install. `make help` lists the targets.
+#
+#   B=DIR        where everything is built (default build, build/san with SAN=1)
+#   SAN=1        address and undefined-behaviour sanitizers
+#   CC=...       the compiler
+
+prefix ?= /usr/local
+SAN ?=
+B ?= $(if $(SAN),build/san,build)
+
+PACKAGES := yaml-0.1 libcjson xenstore uuid libmd
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Ireconciler -I. -MMD -MP $(shell pkg-config --cflags $(PACKAGES)) \
+	$(if $(SAN),-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+ALL_LDFLAGS = $(LDFLAGS) $(if $(SAN),-fsanitize=address,undefined)
+LIBS = $(shell pkg-config --libs $(PACKAGES))
+
+SOURCES := $(sort $(shell find reconciler -name '*.c'))
+OBJECTS := $(SOURCES:%.c=$B/%.o)
+CORE := $(filter-out $B/reconciler/main.o,$(OBJECTS))
+
+.PHONY: all
+all: $B/xensteer ## build the program
+
+$B/xensteer: $(OBJECTS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# everything but main, so that a test links what it uses
+$B/core.a: $(CORE)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+UNIT := $(patsubst %.c,$B/%,$(sort $(wildcard tests/unit/*.c)))
+$B/tests/unit/%: tests/unit/%.c $B/core.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests -o $@ $< $B/core.a $(LIBS) -lcriterion
+
+.PHONY: unit
+unit: $(UNIT) ## run the Criterion tests
+	@for t in $(UNIT); do $$t --quiet || exit 1; done
+
+-include $(OBJECTS:.o=.d) $(UNIT:=.d)

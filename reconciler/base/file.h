@@ -1,0 +1,31 @@
+/* Files: read whole and bounded, write so that a reader sees the old or the new text and nothing between. */
+#pragma once
+#include "base/arena.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+static inline void fd_drop(int *fd)
+{
+	extern int close(int);
+	if (*fd >= 0)
+		close(*fd);
+}
+#define FD_SCOPED __attribute__((cleanup(fd_drop))) int
+
+/* Reads a regular file of at most `limit` bytes into the arena, NUL-terminated, size in *size. NULL on failure,
+ * errno set (EFBIG: larger than limit; EINVAL: not a regular file). Never blocks on a FIFO or device. */
+char *file_read(struct arena *, const char *path, size_t limit, size_t *size) __attribute__((warn_unused_result));
+
+/* Writes a file by temporary name (".NAME.tmp" in the same folder), fsync, rename, fsync of the folder. false with errno set. The
+ * folder must exist. */
+bool file_write(const char *path, const void *bytes, size_t size, mode_t mode) __attribute__((warn_unused_result));
+
+/* mkdir -p with `mode` for every folder that is made. false with errno set. */
+bool file_folders(const char *path, mode_t mode) __attribute__((warn_unused_result));
+/* Removes and fsyncs the folder; absent is success. */
+bool file_remove(const char *path) __attribute__((warn_unused_result));
+/* Absolute form of a path by text alone (current folder, ".", "..", doubled slashes); symlinks are kept. */
+char *file_absolute(struct arena *, const char *path);
+/* Is `path` `folder` itself or below it? By text, both absolute. */
+bool file_beneath(const char *path, const char *folder);

@@ -1,0 +1,43 @@
+/* Text: a growing buffer, spelling distance, escaping, and lists in an arena. */
+#pragma once
+#include "base/arena.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A growing text; `text` is NUL-terminated whenever size > 0. Start with BUFFER_SCOPED name = {0};
+ * allocation failure ends the program. */
+struct buffer {
+	char *text;
+	size_t size, room;
+};
+void buffer_free(struct buffer *);
+#define BUFFER_SCOPED __attribute__((cleanup(buffer_free))) struct buffer
+void buffer_bytes(struct buffer *, const void *bytes, size_t size);
+void buffer_text(struct buffer *, const char *text);
+void buffer_char(struct buffer *, char c);
+void buffer_format(struct buffer *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Appends untrusted bytes so that a terminal and a log stay whole: printable ASCII and valid UTF-8 as it is,
+ * everything else as \xNN; at most `limit` bytes of the input, then "...". */
+void buffer_escaped(struct buffer *, const char *bytes, size_t size, size_t limit);
+/* The text, "" where nothing was added; belongs to the buffer. */
+const char *buffer_string(const struct buffer *);
+
+/* Pointers in an arena that grow by doubling. */
+struct list {
+	void **item;
+	uint32_t count, room;
+};
+void list_add(struct arena *, struct list *, void *item);
+
+bool text_equal(const char *a, const char *b); /* NULL equals NULL only */
+bool text_starts(const char *text, const char *prefix);
+bool text_ends(const char *text, const char *suffix);
+bool text_utf8(const char *bytes, size_t size); /* valid UTF-8 without NUL */
+
+/* The nearest of `choices` to `word` by Damerau-Levenshtein distance (case ignored), or NULL when none is
+ * nearer than a third of the word's length (at least 1, at most 3). For did-you-mean. */
+const char *text_nearest(const char *word, const char *const *choices, size_t count);
+
+/* Lower-case hex sha256 of bytes into out[65]. Through libmd. */
+void text_sha256(const void *bytes, size_t size, char out[65]);
