@@ -11,9 +11,10 @@ B ?= $(if $(SAN),build/san,build)
 PACKAGES := yaml-0.1 libcjson xenstore uuid libmd
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
+SANITIZE := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Ireconciler -I. -MMD -MP $(shell pkg-config --cflags $(PACKAGES)) \
-	$(if $(SAN),-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-ALL_LDFLAGS = $(LDFLAGS) $(if $(SAN),-fsanitize=address,undefined)
+	$(SANITIZE)
+ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE)
 LIBS = $(shell pkg-config --libs $(PACKAGES))
 
 SOURCES := $(sort $(shell find reconciler -name '*.c'))
@@ -42,6 +43,8 @@ $B/tests/unit/%: tests/unit/%.c $B/core.a
 
 .PHONY: unit
 unit: $(UNIT) ## run the Criterion tests
-	@for t in $(UNIT); do $$t --quiet || exit 1; done
+	@rm -f $B/tests/sanitizer.*
+	@for t in $(UNIT); do ASAN_OPTIONS=log_path=$(abspath $B)/tests/sanitizer $$t || exit 1; done
+	@if ls $B/tests/sanitizer.* >/dev/null 2>&1; then cat $B/tests/sanitizer.*; exit 1; fi
 
 -include $(OBJECTS:.o=.d) $(UNIT:=.d)

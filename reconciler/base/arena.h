@@ -26,5 +26,8 @@ char *arena_text(struct arena *, const char *text);
 char *arena_format(struct arena *, const char *format, ...)
 	__attribute__((format(printf, 2, 3), returns_nonnull));
 
+/* Says that memory ended and ends the program: for allocations outside an arena too. */
+void memory_ended(void) __attribute__((noreturn));
+
 /* Bytes taken from the system so far, for tests and benchmarks. */
 size_t arena_size(const struct arena *);

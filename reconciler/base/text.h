@@ -18,7 +18,7 @@ void buffer_text(struct buffer *, const char *text);
 void buffer_char(struct buffer *, char c);
 void buffer_format(struct buffer *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Appends untrusted bytes so that a terminal and a log stay whole: printable ASCII and valid UTF-8 as it is,
- * everything else as \xNN; at most `limit` bytes of the input, then "...". */
+ * everything else, and what steers a terminal though valid (text_visible), as \xNN; at most `limit` bytes of the input, then "...". */
 void buffer_escaped(struct buffer *, const char *bytes, size_t size, size_t limit);
 /* The text, "" where nothing was added; belongs to the buffer. */
 const char *buffer_string(const struct buffer *);
@@ -33,6 +33,10 @@ void list_add(struct arena *, struct list *, void *item);
 bool text_equal(const char *a, const char *b); /* NULL equals NULL only */
 bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
+/* Bytes of the valid UTF-8 character that `bytes` starts with, 0 where it is none; its number in *code. */
+size_t text_character(const char *bytes, size_t size, uint32_t *code);
+/* False for characters that steer a terminal or reorder a line: controls, separators, direction marks. */
+bool text_visible(uint32_t code);
 bool text_utf8(const char *bytes, size_t size); /* valid UTF-8 without NUL */
 
 /* The nearest of `choices` to `word` by Damerau-Levenshtein distance (case ignored), or NULL when none is

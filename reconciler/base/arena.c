@@ -1,0 +1,124 @@
+/* Blocks from calloc in a chain, each twice the size of the one before up to a bound. A piece comes from the
+ * first block; one that would waste it gets a block of its own behind it. Pieces are zeroed because blocks
+ * are and no piece is handed out twice. */
+#include "base/arena.h"
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCK_FIRST = 4 << 10, BLOCK_LARGEST = 1 << 20 };
+
+struct block {
+	struct block *next;
+	size_t used, room;
+	max_align_t bytes[];
+};
+
+struct arena {
+	struct block *first;
+	size_t next_room;
+	size_t size;
+};
+
+void memory_ended(void)
+{
+	static const char message[] = "xensteer: out of memory\n";
+	ssize_t ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
+	(void)ignored;
+	_exit(1);
+}
+
+struct arena *arena_new(void)
+{
+	struct arena *arena = calloc(1, sizeof(*arena));
+	if (!arena)
+		memory_ended();
+	arena->next_room = BLOCK_FIRST;
+	return arena;
+}
+
+void arena_free(struct arena *arena)
+{
+	if (!arena)
+		return;
+	for (struct block *block = arena->first, *next; block; block = next) {
+		next = block->next;
+		free(block);
+	}
+	free(arena);
+}
+
+static struct block *block_new(struct arena *arena, size_t room)
+{
+	struct block *block = calloc(1, sizeof(*block) + room);
+	if (!block)
+		memory_ended();
+	block->room = room;
+	arena->size += sizeof(*block) + room;
+	return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	size_t align = _Alignof(max_align_t);
+	if (size > PTRDIFF_MAX - sizeof(struct block) - align)
+		memory_ended();
+	size = size ? (size + align - 1) / align * align : align;
+
+	struct block *block = arena->first;
+	if (!block || block->room - block->used < size) {
+		if (block && size > arena->next_room / 4) {
+			block = block_new(arena, size);
+			block->next = arena->first->next;
+			arena->first->next = block;
+		} else {
+			block = block_new(arena, size > arena->next_room ? size : arena->next_room);
+			block->next = arena->first;
+			arena->first = block;
+			if (arena->next_room < BLOCK_LARGEST)
+				arena->next_room *= 2;
+		}
+	}
+	void *piece = (char *)block->bytes + block->used;
+	block->used += size;
+	return piece;
+}
+
+char *arena_copy(struct arena *arena, const char *bytes, size_t length)
+{
+	if (length == SIZE_MAX)
+		memory_ended();
+	char *copy = arena_alloc(arena, length + 1);
+	if (length)
+		memcpy(copy, bytes, length);
+	return copy;
+}
+
+char *arena_text(struct arena *arena, const char *text)
+{
+	return text ? arena_copy(arena, text, strlen(text)) : NULL;
+}
+
+char *arena_format(struct arena *arena, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	va_list again;
+	va_copy(again, arguments);
+	int length = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		memory_ended();
+	char *text = arena_alloc(arena, (size_t)length + 1);
+	vsnprintf(text, (size_t)length + 1, format, again);
+	va_end(again);
+	return text;
+}
+
+size_t arena_size(const struct arena *arena)
+{
+	return arena->size;
+}
