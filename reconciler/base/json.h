@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include <stdio.h>
 
+/* Opening deeper than this is a mistake of the program: who writes out what it read bounds the depth while
+ * reading. */
 enum { JSON_DEPTH = 128 };
 struct json {
 	FILE *file;		/* one of file and buffer */
@@ -16,6 +18,9 @@ struct json {
 };
 struct json json_to_file(FILE *, bool pretty);
 struct json json_to_buffer(struct buffer *, bool pretty);
+/* The key alone, for a value that another function writes as its top level (report_json): the next value is
+ * written with key NULL. */
+void json_key(struct json *, const char *key);
 /* key NULL inside arrays and at top level. */
 void json_open_object(struct json *, const char *key);
 void json_open_array(struct json *, const char *key);

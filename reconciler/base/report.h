@@ -44,7 +44,7 @@ static inline void report_drop(struct report **report)
 
 /* Adds one diagnostic; mark, object and hint may be NULL; everything is copied but the mark's file, which must
  * outlive the report. Control characters in the result are escaped. After `REPORT_LIMIT` diagnostics only their
- * number is kept, and said at the end. Always returns false, so that `return report_error(...)` reads well. */
+ * number is kept, and said at the end. Diagnostics without a place come last. Always returns false, so that `return report_error(...)` reads well. */
 enum { REPORT_LIMIT = 1000 };
 bool report_add(struct report *, enum severity, const struct mark *, const char *object, const char *hint,
 	const char *format, ...) __attribute__((format(printf, 6, 7)));
@@ -62,10 +62,12 @@ size_t report_all(struct report *, const struct diagnostic **first);
 /* FILE:LINE:COL: error: MESSAGE, then the line and a caret with the hint (design/cli.md, "Diagnostics").
  * color: ANSI colours. */
 void report_text(struct report *, FILE *, bool color);
-/* An array of {severity, at, object, message, hint}, keys in that order; at and object null where unknown. */
+/* An array of {severity, at, object, message, hint}, keys in that order; at, object and hint null where
+ * unknown. After json_key it is the value of that key. */
 void report_json(struct report *, struct json *);
-/* GitHub workflow annotations: ::error file=F,line=L,col=C,title=OBJECT::MESSAGE, escaped as the runner wants. */
+/* GitHub workflow annotations: ::error file=F,line=L,col=C,title=OBJECT::MESSAGE (HINT), without what is not
+ * known, escaped as the runner wants. */
 void report_github(struct report *, FILE *);
 
-/* "web.yaml:7:3" into the arena, or NULL where the mark has no file. */
+/* "web.yaml:7:3" into the arena, without what is 0, or NULL where the mark has no file. */
 const char *mark_text(struct arena *, const struct mark *);
