@@ -4,28 +4,33 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 static inline void fd_drop(int *fd)
 {
-	extern int close(int);
 	if (*fd >= 0)
 		close(*fd);
 }
 #define FD_SCOPED __attribute__((cleanup(fd_drop))) int
 
-/* Reads a regular file of at most `limit` bytes into the arena, NUL-terminated, size in *size. NULL on failure,
+/* Reads a regular file of at most `limit` bytes into the arena, NUL-terminated, size in *size (may be NULL). NULL on failure,
  * errno set (EFBIG: larger than limit; EINVAL: not a regular file). Never blocks on a FIFO or device. */
-char *file_read(struct arena *, const char *path, size_t limit, size_t *size) __attribute__((warn_unused_result));
+char *file_read(struct arena *, const char *path, size_t limit, size_t *size)
+	__attribute__((warn_unused_result));
 
-/* Writes a file by temporary name (".NAME.tmp" in the same folder), fsync, rename, fsync of the folder. false with errno set. The
- * folder must exist. */
-bool file_write(const char *path, const void *bytes, size_t size, mode_t mode) __attribute__((warn_unused_result));
+/* Writes a file by temporary name (".NAME.tmp" in the same folder), fsync, rename, fsync of the folder. The
+ * folder must exist; the mode is `mode` less the umask. false with errno set: the earlier text still stands
+ * (the later one if only the fsync of the folder failed). No temporary file is left, and one that a killed
+ * writer left is replaced: a path has one writer at a time. */
+bool file_write(const char *path, const void *bytes, size_t size, mode_t mode)
+	__attribute__((warn_unused_result));
 
-/* mkdir -p with `mode` for every folder that is made. false with errno set. */
+/* mkdir -p with `mode` less the umask for every folder that is made. false with errno set (ENOTDIR: something
+ * else stands there). */
 bool file_folders(const char *path, mode_t mode) __attribute__((warn_unused_result));
-/* Removes and fsyncs the folder; absent is success. */
+/* Removes a file and fsyncs its folder; absent is success. false with errno set; a folder is not removed. */
 bool file_remove(const char *path) __attribute__((warn_unused_result));
 /* Absolute form of a path by text alone (current folder, ".", "..", doubled slashes); symlinks are kept. */
 char *file_absolute(struct arena *, const char *path);
-/* Is `path` `folder` itself or below it? By text, both absolute. */
+/* Is `path` `folder` itself or below it? By text, both as file_absolute returns them. */
 bool file_beneath(const char *path, const char *folder);

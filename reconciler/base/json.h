@@ -28,7 +28,8 @@ void json_open_array(struct json *, const char *key);
 void json_open_flat_object(struct json *, const char *key);
 void json_open_flat_array(struct json *, const char *key);
 void json_close(struct json *, char bracket); /* '}' or ']' */
-void json_text(struct json *, const char *key, const char *value); /* value NULL writes null; invalid UTF-8 becomes U+FFFD */
+/* value NULL writes null; bytes that are not UTF-8 become U+FFFD. */
+void json_text(struct json *, const char *key, const char *value);
 void json_int(struct json *, const char *key, int64_t value);
 void json_bool(struct json *, const char *key, bool value);
 void json_null(struct json *, const char *key);

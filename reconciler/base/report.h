@@ -44,7 +44,8 @@ static inline void report_drop(struct report **report)
 
 /* Adds one diagnostic; mark, object and hint may be NULL; everything is copied but the mark's file, which must
  * outlive the report. Control characters in the result are escaped. After `REPORT_LIMIT` diagnostics only their
- * number is kept, and said at the end. Diagnostics without a place come last. Always returns false, so that `return report_error(...)` reads well. */
+ * number is kept, and said at the end. Diagnostics without a place come last. Always returns false, so that
+ * `return report_error(...)` reads well. */
 enum { REPORT_LIMIT = 1000 };
 bool report_add(struct report *, enum severity, const struct mark *, const char *object, const char *hint,
 	const char *format, ...) __attribute__((format(printf, 6, 7)));

@@ -18,7 +18,8 @@ void buffer_text(struct buffer *, const char *text);
 void buffer_char(struct buffer *, char c);
 void buffer_format(struct buffer *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Appends untrusted bytes so that a terminal and a log stay whole: printable ASCII and valid UTF-8 as it is,
- * everything else, and what steers a terminal though valid (text_visible), as \xNN; at most `limit` bytes of the input, then "...". */
+ * everything else, and what steers a terminal though valid (text_visible), as \xNN; at most `limit` bytes of
+ * the input, then "...". */
 void buffer_escaped(struct buffer *, const char *bytes, size_t size, size_t limit);
 /* The text, "" where nothing was added; belongs to the buffer. */
 const char *buffer_string(const struct buffer *);
