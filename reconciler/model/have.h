@@ -1,0 +1,36 @@
+/* HAVE: what an observation found. The structs are those of schema/observation.def; here is how they are looked up.
+ * A host that could not be observed has no domains and `known` false: nothing may be concluded from absence. */
+#pragma once
+#include "model/schema.h"
+
+struct have {
+	struct arena *arena;
+	struct Observation *found;
+	bool known;		 /* false: the host could not be observed at all; nothing is acted on */
+	bool storage_known;	 /* false: volumes could not be listed; create and remove are withheld */
+	const char *why_unknown; /* for people */
+	bool paths_known;	 /* false: a snapshot, which knows no files of the host but its volumes */
+};
+
+struct have *have_new(void); /* with an arena and an empty Observation */
+void have_free(struct have *);
+static inline void have_drop(struct have **have)
+{
+	have_free(*have);
+}
+#define HAVE_SCOPED __attribute__((cleanup(have_drop))) struct have *
+
+struct HaveDomain *have_domain(const struct have *, const char *uuid);
+struct HaveDomain *have_domain_named(const struct have *, const char *xen_name);
+struct HaveVolume *have_volume(const struct have *, const char *uid);
+struct HaveImage *have_image(const struct have *, const char *name);
+struct HaveFile *have_file(const struct have *, const char *path);
+/* Sorts everything into its documented order. Observers call it last. */
+void have_sort(struct have *);
+/* Can the driver do this verb? */
+bool have_can(const struct have *, enum verb);
+
+/* Set a field of a found object and say that it is known: KNOW(domain, HaveDomain, domid, 3). */
+#define KNOW(object, T, field, value) \
+	((object)->at[T##_##field] = &mark_observed, (object)->field = (value))
+#define KNOWN(object, T, field) ((object)->at[T##_##field] != NULL)
