@@ -6,7 +6,8 @@
  *   STATE/volumes/UID/.1-overlay.qcow2.part   work in progress; an observer removes nothing, the next creation does
  *   STATE/images/NAME.json               a cached digest, with the id, size and mtime that it was computed for */
 #pragma once
-#include "host/host.h"
+#include "base/run.h"
+#include "model/action.h"
 
 struct storage {
 	const struct storage_driver *driver;
