@@ -6,6 +6,7 @@
 struct have {
 	struct arena *arena;
 	struct Observation *found;
+	struct list domains_by_uuid, volumes_by_uid; /* made by have_sort, for the look-ups */
 	bool known;		 /* false: the host could not be observed at all; nothing is acted on */
 	bool storage_known;	 /* false: volumes could not be listed; create and remove are withheld */
 	const char *why_unknown; /* for people */
@@ -25,7 +26,7 @@ struct HaveDomain *have_domain_named(const struct have *, const char *xen_name);
 struct HaveVolume *have_volume(const struct have *, const char *uid);
 struct HaveImage *have_image(const struct have *, const char *name);
 struct HaveFile *have_file(const struct have *, const char *path);
-/* Sorts everything into its documented order. Observers call it last. */
+/* Sorts everything into its documented order and makes the indices; the look-ups above work after it. */
 void have_sort(struct have *);
 /* Can the driver do this verb? */
 bool have_can(const struct have *, enum verb);

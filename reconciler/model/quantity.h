@@ -11,7 +11,8 @@
 
 /* "512MiB", "20Gi", "1kB" to bytes. false where the text is no size; *expected then ends "expected ...". */
 bool size_parse(const char *text, int64_t *bytes, const char **expected);
-/* In the largest binary unit that divides: 2GiB, 1536MiB, 512KiB; bytes without a unit's help: 1000B. out holds 32. */
+/* In the largest binary unit that divides: 2GiB, 1536MiB, 512KiB; bytes without a unit's help: 1000B. out
+ * holds 32. */
 const char *size_text(int64_t bytes, char out[32]);
 /* "90s", "10m", "1h" to seconds, and back in the largest unit that divides. */
 bool duration_parse(const char *text, int64_t *seconds, const char **expected);

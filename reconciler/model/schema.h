@@ -120,13 +120,21 @@ struct format {
 	bool (*is)(const char *text);
 };
 
+/* What the effect of a change may depend on. Members that do not apply are NULL. */
+struct circumstances {
+	const struct DomainSpec *want, *have;
+	const void *want_entry, *have_entry; /* of a list: the disk, the nic; added and removed have one of them */
+	enum disk_format format;	     /* disks: of the volume that is wanted */
+	bool device_model;		     /* the guest has a QEMU */
+};
+
 /* One row. Unset members are zero. */
 struct field {
 	const char *key;
 	enum shape shape;
 	enum role role;
 	enum level effect;					   /* where `by` is NULL */
-	enum level (*by)(const struct DomainSpec *want, const struct DomainSpec *have); /* effect that depends on both */
+	enum level (*by)(const struct circumstances *);		   /* effect that depends on what is there */
 	uint16_t offset;					   /* of the member in the struct */
 	const struct type *of;					   /* One, Many */
 	const char *const *choices;				   /* Choice; NULL-terminated */

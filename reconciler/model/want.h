@@ -76,10 +76,12 @@ struct want {
 	struct list objects;	/* struct object, sorted by kind and name; also broken ones and those for elsewhere */
 	struct list domains;	/* struct wanted_domain, sorted by name: neither broken nor elsewhere */
 	struct list volumes;	/* struct wanted_volume, sorted by name */
+	struct list volumes_by_uid; /* the same, sorted by uid */
 	struct list images;	/* struct wanted_image, sorted by name */
 	bool complete;		/* every root was read to the end and no file is broken: pruning is thinkable */
 };
 
+/* Each is a binary search in the lists above; NULL where there is no such. */
 struct wanted_domain *want_domain(const struct want *, const char *name);
 struct wanted_volume *want_volume(const struct want *, const char *uid);
 struct wanted_image *want_image(const struct want *, const char *name);

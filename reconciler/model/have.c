@@ -1,0 +1,153 @@
+/* Look-ups in HAVE. Domains are found by UUID through a sorted index; the lists keep their documented order.
+ */
+#include "model/have.h"
+#include "model/action.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct have *have_new(void)
+{
+	struct arena *arena = arena_new();
+	struct have *have = arena_make(arena, struct have);
+	have->arena = arena;
+	have->found = type_new(arena, &type_Observation);
+	have->found->host = type_new(arena, &type_HostFacts);
+	KNOW(have->found, Observation, host, have->found->host);
+	KNOW(have->found, Observation, apiVersion, "xensteer/v1");
+	KNOW(have->found, Observation, kind, "Observation");
+	return have;
+}
+
+void have_free(struct have *have)
+{
+	if (have)
+		arena_free(have->arena);
+}
+
+static int by_domid(const void *a, const void *b)
+{
+	const struct HaveDomain *one = *(struct HaveDomain *const *)a, *two = *(struct HaveDomain *const *)b;
+	if (one->domid != two->domid)
+		return one->domid < two->domid ? -1 : 1;
+	return strcmp(one->uuid ? one->uuid : "", two->uuid ? two->uuid : "");
+}
+
+static int by_uuid(const void *a, const void *b)
+{
+	const struct HaveDomain *one = *(struct HaveDomain *const *)a, *two = *(struct HaveDomain *const *)b;
+	int order = strcmp(one->uuid ? one->uuid : "", two->uuid ? two->uuid : "");
+	return order ? order : by_domid(a, b);
+}
+
+static const char *volume_name(const struct HaveVolume *volume)
+{
+	return volume->name ? volume->name : "";
+}
+
+static int by_volume_name(const void *a, const void *b)
+{
+	const struct HaveVolume *one = *(struct HaveVolume *const *)a, *two = *(struct HaveVolume *const *)b;
+	int order = strcmp(volume_name(one), volume_name(two));
+	return order ? order : strcmp(one->uid ? one->uid : "", two->uid ? two->uid : "");
+}
+
+static int by_volume_uid(const void *a, const void *b)
+{
+	const struct HaveVolume *one = *(struct HaveVolume *const *)a, *two = *(struct HaveVolume *const *)b;
+	return strcmp(one->uid ? one->uid : "", two->uid ? two->uid : "");
+}
+
+static int by_image_name(const void *a, const void *b)
+{
+	return strcmp((*(struct HaveImage *const *)a)->name, (*(struct HaveImage *const *)b)->name);
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp((*(struct HaveFile *const *)a)->path, (*(struct HaveFile *const *)b)->path);
+}
+
+static void sort(struct list *list, int (*order)(const void *, const void *))
+{
+	if (list->count > 1)
+		qsort(list->item, list->count, sizeof *list->item, order);
+}
+
+static struct list sorted_copy(
+	struct arena *arena, const struct list *list, int (*order)(const void *, const void *))
+{
+	struct list copy = {
+		.item = arena_array(arena, void *, list->count), .count = list->count, .room = list->count};
+	if (list->count)
+		memcpy(copy.item, list->item, sizeof *list->item * list->count);
+	sort(&copy, order);
+	return copy;
+}
+
+void have_sort(struct have *have)
+{
+	struct Observation *found = have->found;
+	sort(&found->domains, by_domid);
+	sort(&found->volumes, by_volume_name);
+	sort(&found->images, by_image_name);
+	sort(&found->files, by_path);
+	have->domains_by_uuid = sorted_copy(have->arena, &found->domains, by_uuid);
+	have->volumes_by_uid = sorted_copy(have->arena, &found->volumes, by_volume_uid);
+}
+
+/* The first item of a sorted list whose key (a text at `offset` in the item) is `key`. */
+static void *find(const struct list *list, size_t offset, const char *key)
+{
+	uint32_t low = 0, high = list->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const char *text = *(const char **)((char *)list->item[middle] + offset);
+		if (strcmp(text ? text : "", key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == list->count)
+		return NULL;
+	const char *text = *(const char **)((char *)list->item[low] + offset);
+	return text && strcmp(text, key) == 0 ? list->item[low] : NULL;
+}
+
+struct HaveDomain *have_domain(const struct have *have, const char *uuid)
+{
+	return find(&have->domains_by_uuid, offsetof(struct HaveDomain, uuid), uuid);
+}
+
+struct HaveDomain *have_domain_named(const struct have *have, const char *xen_name)
+{
+	for (uint32_t i = 0; i < have->found->domains.count; i++) {
+		struct HaveDomain *domain = have->found->domains.item[i];
+		if (domain->name && strcmp(domain->name, xen_name) == 0)
+			return domain;
+	}
+	return NULL;
+}
+
+struct HaveVolume *have_volume(const struct have *have, const char *uid)
+{
+	return find(&have->volumes_by_uid, offsetof(struct HaveVolume, uid), uid);
+}
+
+struct HaveImage *have_image(const struct have *have, const char *name)
+{
+	return find(&have->found->images, offsetof(struct HaveImage, name), name);
+}
+
+struct HaveFile *have_file(const struct have *have, const char *path)
+{
+	return find(&have->found->files, offsetof(struct HaveFile, path), path);
+}
+
+bool have_can(const struct have *have, enum verb verb)
+{
+	const struct texts *cannot = &have->found->host->cannot;
+	for (uint32_t i = 0; i < cannot->count; i++)
+		if (strcmp(cannot->item[i], verb_table[verb].verb) == 0)
+			return false;
+	return true;
+}
