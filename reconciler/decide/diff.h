@@ -7,7 +7,7 @@
 struct difference {
 	const char *path;	   /* spec.memory, spec.disks[xvdb].access */
 	const struct field *field; /* says how `want` and `have` are printed */
-	const void *want, *have;   /* NULL: added, removed */
+	const void *want, *have;   /* values of the field; NULL: added, removed */
 	enum level effect;
 	const struct mark *at;	   /* of WANT's value, or of the nearest thing that is there */
 	enum verb verb;		   /* makes it so on a running guest; verb_none: only by its effect */

@@ -151,3 +151,16 @@ bool have_can(const struct have *have, enum verb verb)
 			return false;
 	return true;
 }
+
+bool have_volume_link(const struct HaveVolume *volume, struct link *link)
+{
+	if (!KNOWN(volume, HaveVolume, state) || volume->state != volume_state_complete || !volume->chain.count)
+		return false;
+	const struct LayerFound *top = volume->chain.item[volume->chain.count - 1];
+	*link = (struct link){.path = top->path,
+		.id = top->id,
+		.format = (enum disk_format)top->format,
+		.block = top->path && strncmp(top->path, "/dev/", 5) == 0,
+		.size = top->size};
+	return top->path != NULL;
+}

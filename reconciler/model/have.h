@@ -28,6 +28,9 @@ struct HaveImage *have_image(const struct have *, const char *name);
 struct HaveFile *have_file(const struct have *, const char *path);
 /* Sorts everything into its documented order and makes the indices; the look-ups above work after it. */
 void have_sort(struct have *);
+/* The link of a found volume's topmost layer; false where it has none or is not complete. */
+struct link;
+bool have_volume_link(const struct HaveVolume *, struct link *);
 /* Can the driver do this verb? */
 bool have_can(const struct have *, enum verb);
 

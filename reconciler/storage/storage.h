@@ -25,6 +25,3 @@ struct storage_driver {
 
 /* Real layers below state_dir; children in the runner. NULL and a diagnostic if the folder cannot be used. */
 struct storage *storage_real(const char *state_dir, const char *image_dir, const char *owner, struct runner *, struct report *);
-
-/* The link of a found volume's topmost layer; false where it has none. */
-bool volume_link(const struct HaveVolume *, struct link *);
