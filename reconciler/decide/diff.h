@@ -1,26 +1,27 @@
-/* diff: WANT against HAVE, field by field. Pure: no I/O, no clock. It says what differs and what changing it would do;
- * whether that is allowed, and in what order it is done, is plan's. */
+/* diff: WANT against HAVE, field by field. Pure: no I/O, no clock. It says what differs and what changing it
+ * would do; whether that is allowed, and in what order it is done, is plan's. */
 #pragma once
 #include "model/have.h"
 #include "model/want.h"
 
 struct difference {
-	const char *path;	   /* spec.memory, spec.disks[xvdb].access */
+	const char *path;          /* spec.memory, spec.disks[xvdb].access */
 	const struct field *field; /* says how `want` and `have` are printed */
 	const void *want, *have;   /* values of the field; NULL: added, removed */
 	enum level effect;
-	const struct mark *at;	   /* of WANT's value, or of the nearest thing that is there */
-	enum verb verb;		   /* makes it so on a running guest; verb_none: only by its effect */
-	const char *refused;	   /* not done, and why: "not yet supported: ...", "shrinking is refused"; NULL otherwise */
-	bool unknown;		   /* HAVE does not know the field */
+	const struct mark *at; /* of WANT's value, or of the nearest thing that is there */
+	enum verb verb;        /* makes it so on a running guest; verb_none: only by its effect */
+	const char *refused;   /* not done, and why: "not yet supported: ...", "shrinking is refused"; NULL
+				  otherwise */
+	bool unknown;          /* HAVE does not know the field */
 	/* for lists: the entries themselves */
 	const struct wanted_disk *want_disk;
 	const struct Disk *have_disk;
 	const struct Nic *want_nic, *have_nic;
 };
 
-/* Differences of one domain that is there, into `out` (struct difference, in the order of the tables). Compares only
- * what the author set or what has a default. */
+/* Differences of one domain that is there, into `out` (struct difference, in the order of the tables).
+ * Compares only what the author set or what has a default. */
 void diff_domain(struct arena *, const struct want *, const struct have *, const struct wanted_domain *,
 	const struct HaveDomain *, struct list *out);
 /* Differences of one volume that is there (growth, another base, another chain). */

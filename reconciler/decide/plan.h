@@ -1,12 +1,20 @@
-/* plan: from WANT and HAVE to actions. Pure. The plan is data: printed, counted, digested and executed from the same
- * arrays. An object that is in order has no change; its number is in the summary. */
+/* plan: from WANT and HAVE to actions. Pure. The plan is data: printed, counted, digested and executed from
+ * the same arrays. An object that is in order has no change; its number is in the summary. */
 #pragma once
 #include "decide/diff.h"
 #include "model/action.h"
 
 enum change_kind {
-	CHANGE_CREATE, CHANGE_LIVE, CHANGE_REATTACH, CHANGE_RESTART, CHANGE_STOP, CHANGE_RECREATE, CHANGE_DESTROY,
-	CHANGE_BLOCKED, CHANGE_UNKNOWN, CHANGE_KINDS
+	CHANGE_CREATE,
+	CHANGE_LIVE,
+	CHANGE_REATTACH,
+	CHANGE_RESTART,
+	CHANGE_STOP,
+	CHANGE_RECREATE,
+	CHANGE_DESTROY,
+	CHANGE_BLOCKED,
+	CHANGE_UNKNOWN,
+	CHANGE_KINDS
 };
 extern const char *const change_name[CHANGE_KINDS];
 
@@ -14,11 +22,11 @@ struct change {
 	const char *object; /* "Domain/web-1" */
 	enum change_kind kind;
 	enum level blast;   /* the worst of what is wanted, allowed or not */
-	bool allowed;	    /* something of it will be done, or nothing needs to be */
+	bool allowed;       /* something of it will be done, or nothing needs to be */
 	const char *reason; /* blocked, unknown, and what is left out: one line for people; NULL otherwise */
 	const char *detail; /* "keeps volume old-xvda", or NULL */
 	const struct mark *at;
-	const struct object *subject; /* NULL: its file is gone */
+	const struct object *subject;   /* NULL: its file is gone */
 	struct difference *differences; /* with `allowed` beside each */
 	bool *difference_allowed;
 	uint32_t difference_count;
@@ -34,11 +42,11 @@ struct summary {
 };
 
 struct plan_options {
-	enum level allow;      /* --allow; level_none: only what each spec.disruption says */
-	bool prune;	       /* --prune, or its default */
+	enum level allow; /* --allow; level_none: only what each spec.disruption says */
+	bool prune;       /* --prune, or its default */
 	bool take_over;
-	const char *only;      /* "Domain/web-1", or NULL */
-	const char *consent;   /* "sha256:...", or NULL */
+	const char *only;    /* "Domain/web-1", or NULL */
+	const char *consent; /* "sha256:...", or NULL */
 };
 
 struct plan {
@@ -47,14 +55,15 @@ struct plan {
 	struct list actions;   /* struct action, in execution order; ids are 1, 2, ... */
 	struct list unmanaged; /* const char *, "Domain/hand-made" */
 	struct summary summary;
-	char digest[72];       /* "sha256:..." of the gated changes */
-	bool prune_blocked;    /* something would be pruned, and must not */
+	char digest[72];    /* "sha256:..." of the gated changes */
+	bool prune_blocked; /* something would be pruned, and must not */
 	const char *prune_reason;
-	bool needs_consent;    /* the cap or an empty source: `consent` with this digest would allow it */
+	bool needs_consent; /* the cap or an empty source: `consent` with this digest would allow it */
 };
 
 /* Diagnostics (references to nothing, two writers, not yet supported, memory short ...) go to the report. */
-struct plan *plan_make(const struct want *, const struct have *, const struct plan_options *, struct report *);
+struct plan *plan_make(
+	const struct want *, const struct have *, const struct plan_options *, struct report *);
 void plan_free(struct plan *);
 /* Is there nothing to do and nothing wanted that is not so? */
 bool plan_empty(const struct plan *);

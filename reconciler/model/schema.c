@@ -113,9 +113,39 @@ const struct field *type_field(const struct type *type, const char *key)
 	return index < 0 ? NULL : &type->fields[index];
 }
 
+static void set_default(const struct field *field, void *value)
+{
+	switch (field->shape) {
+	case SHAPE_Text:
+	case SHAPE_Secret:
+		*(const char **)value = field->default_text;
+		break;
+	case SHAPE_Int:
+	case SHAPE_Size:
+	case SHAPE_Duration:
+		*(int64_t *)value = field->default_number;
+		break;
+	case SHAPE_Choice:
+		*(int *)value = (int)field->default_number;
+		break;
+	case SHAPE_Bool:
+		*(bool *)value = field->default_number != 0;
+		break;
+	case SHAPE_One:
+	case SHAPE_Many:
+	case SHAPE_Texts:
+	case SHAPE_Map:
+		break; /* no defaults of their own: what they hold has them */
+	}
+}
+
 void *type_new(struct arena *arena, const struct type *type)
 {
-	return arena_alloc(arena, type->size);
+	void *object = arena_alloc(arena, type->size);
+	for (int i = 0; i < type->count; i++)
+		if (type->fields[i].has_default)
+			set_default(&type->fields[i], field_value(&type->fields[i], object));
+	return object;
 }
 
 const struct mark *type_mark(const struct type *type, const void *object)

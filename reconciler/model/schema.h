@@ -198,7 +198,7 @@ static inline void *field_value(const struct field *field, const void *object)
 /* Index of a key in a type, -1 if it has none. */
 int type_index(const struct type *, const char *key);
 const struct field *type_field(const struct type *, const char *key);
-/* A zeroed object of a type. */
+/* A new object of a type: values are the defaults of the rows, else zero; no mark is set. */
 void *type_new(struct arena *, const struct type *);
 /* The first mark that any field of the object (or of what it holds) has: "where it stands". NULL if none. */
 const struct mark *type_mark(const struct type *, const void *object);

@@ -1,0 +1,19 @@
+/* The parts of diff that share a frame: diff.c walks the tables, diff_list.c matches disks and nics. Internal
+ * to decide/. */
+#pragma once
+#include "decide/diff.h"
+#include "model/quantity.h"
+
+struct diffing {
+	struct arena *arena;
+	const struct want *want;
+	const struct have *have;
+	const struct wanted_domain *domain;
+	const struct HaveDomain *found;
+	struct list *out;
+	struct circumstances circumstances;
+};
+struct difference *difference_add(const struct diffing *, const char *path, const struct field *);
+
+void diff_disks(const struct diffing *);
+void diff_nics(const struct diffing *);

@@ -1,0 +1,93 @@
+/* Volumes that are there against the chain that is wanted: the layers that the label recorded, one by one.
+ * Nothing here is changed in this version; every difference says so, at its line. */
+#include "decide/diff.h"
+#include "model/effect.h"
+#include <string.h>
+
+static struct difference *add(struct arena *arena, struct list *out, const char *path,
+	const struct field *field, const void *want, const void *have, const struct mark *at,
+	enum level effect)
+{
+	struct difference *difference = arena_make(arena, struct difference);
+	*difference = (struct difference){
+		.path = path, .field = field, .want = want, .have = have, .at = at, .effect = effect};
+	list_add(arena, out, difference);
+	return difference;
+}
+
+static void diff_size(struct arena *arena, struct list *out, const char *path, const struct field *field,
+	const int64_t *want, const int64_t *have, const struct mark *at)
+{
+	if (*want == *have)
+		return;
+	struct difference *difference = add(arena, out, path, field, want, have, at, level_live);
+	difference->refused = *want > *have ? "growing a volume is not yet supported"
+					    : "shrinking a volume is refused: it would cut off data";
+}
+
+/* An overlay keeps the base that it was made on (`onImageChange: keep`): another image in the chain is no
+ * difference. */
+static void diff_layer(struct arena *arena, const struct wanted_volume *volume, uint32_t index,
+	const struct LayerFound *have, const char *prefix, struct list *out)
+{
+	const struct Layer *want = volume->chain.item[index];
+	if (want->overlay && want->overlay->at[OverlayLayer_size] && KNOWN(have, LayerFound, size))
+		diff_size(arena, out, arena_format(arena, "%s.chain[%u].overlay.size", prefix, index),
+			&type_OverlayLayer.fields[OverlayLayer_size], &want->overlay->size, &have->size,
+			want->overlay->at[OverlayLayer_size]);
+	if (!want->file)
+		return;
+	if (want->file->at[FileLayer_size] && KNOWN(have, LayerFound, size))
+		diff_size(arena, out, arena_format(arena, "%s.chain[%u].file.size", prefix, index),
+			&type_FileLayer.fields[FileLayer_size], &want->file->size, &have->size,
+			want->file->at[FileLayer_size]);
+	if (KNOWN(have, LayerFound, format) && have->format != want->file->format) {
+		struct difference *difference = add(arena, out,
+			arena_format(arena, "%s.chain[%u].file.format", prefix, index),
+			&type_FileLayer.fields[FileLayer_format], &want->file->format, &have->format,
+			want->file->at[FileLayer_format] ? want->file->at[FileLayer_format] : volume->at,
+			level_data_loss);
+		difference->refused = "another format is another volume: give it another name or vdev";
+	}
+}
+
+static const char *wanted_key(const struct Layer *layer)
+{
+	for (int i = 0; i < type_Layer.count; i++)
+		if (layer->at[i])
+			return type_Layer.fields[i].key;
+	return "";
+}
+
+void diff_volume(struct arena *arena, const struct want *want, const struct have *have,
+	const struct wanted_volume *volume, const struct HaveVolume *found, struct list *out)
+{
+	(void)want;
+	(void)have;
+	const char *prefix =
+		volume->vdev ? arena_format(arena, "spec.disks[%s].volume", volume->vdev) : "spec";
+	if (!found->label || !KNOWN(found->label, Label, chain) || !KNOWN(found, HaveVolume, state)) {
+		struct difference *difference = add(arena, out, arena_format(arena, "%s.chain", prefix),
+			&type_VolumeSpec.fields[VolumeSpec_chain], &volume->chain, NULL, volume->at,
+			level_none);
+		difference->unknown = true;
+		return;
+	}
+	const struct list *recorded = &found->label->chain;
+	bool same = recorded->count == volume->chain.count;
+	for (uint32_t i = 0; same && i < recorded->count; i++) {
+		const struct LayerFound *layer = recorded->item[i];
+		same = layer->layer && strcmp(layer->layer, wanted_key(volume->chain.item[i])) == 0;
+	}
+	if (!same) {
+		struct difference *difference = add(arena, out, arena_format(arena, "%s.chain", prefix),
+			&type_VolumeSpec.fields[VolumeSpec_chain], &volume->chain, NULL, volume->at,
+			level_data_loss);
+		difference->refused =
+			"the volume was made with another chain: give the new one another name or vdev";
+		return;
+	}
+	const struct list *layers = found->chain.count == recorded->count ? &found->chain : recorded;
+	for (uint32_t i = 0; i < layers->count; i++)
+		diff_layer(arena, volume, i, layers->item[i], prefix, out);
+}
