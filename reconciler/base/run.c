@@ -9,6 +9,7 @@
  *   CHILD_ENDED     collected, its result stands         child_drop
  */
 #include "base/run.h"
+#include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
