@@ -1,0 +1,75 @@
+#include "base/arena.h"
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <string.h>
+
+Test(arena, pieces_are_zeroed_aligned_and_apart)
+{
+	ARENA_SCOPED arena = arena_new();
+	unsigned char *pieces[2000];
+	size_t sizes[2000];
+	for (size_t i = 0; i < 2000; i++) {
+		sizes[i] = i * 37 % 3000;
+		pieces[i] = arena_alloc(arena, sizes[i]);
+		cr_assert_eq((uintptr_t)pieces[i] % _Alignof(max_align_t), 0);
+		for (size_t j = 0; j < sizes[i]; j++)
+			cr_assert_eq(pieces[i][j], 0);
+		memset(pieces[i], (int)(i % 251) + 1, sizes[i]);
+	}
+	for (size_t i = 0; i < 2000; i++) {
+		for (size_t j = 0; j < sizes[i]; j++)
+			cr_assert_eq(pieces[i][j], i % 251 + 1);
+	}
+}
+
+Test(arena, empty_pieces_differ)
+{
+	ARENA_SCOPED arena = arena_new();
+	cr_assert_neq(arena_alloc(arena, 0), arena_alloc(arena, 0));
+}
+
+Test(arena, one_large_piece_does_not_waste_the_block)
+{
+	ARENA_SCOPED arena = arena_new();
+	arena_alloc(arena, 16);
+	arena_alloc(arena, 10 << 20);
+	size_t before = arena_size(arena);
+	arena_alloc(arena, 16);
+	cr_assert_eq(arena_size(arena), before);
+	cr_assert_lt(before, (10 << 20) + (64 << 10));
+}
+
+Test(arena, small_pieces_take_few_bytes_more_than_they_are)
+{
+	ARENA_SCOPED arena = arena_new();
+	for (int i = 0; i < 100000; i++)
+		arena_alloc(arena, 32);
+	cr_assert_geq(arena_size(arena), 3200000);
+	cr_assert_lt(arena_size(arena), 2 * 3200000);
+}
+
+Test(arena, texts)
+{
+	ARENA_SCOPED arena = arena_new();
+	cr_assert_null(arena_text(arena, NULL));
+	cr_assert_str_eq(arena_text(arena, "web-1"), "web-1");
+	cr_assert_str_eq(arena_copy(arena, "web-1", 3), "web");
+	cr_assert_str_eq(arena_copy(arena, NULL, 0), "");
+	cr_assert_str_eq(arena_format(arena, "%s-%d", "web", 12), "web-12");
+	char *longest = arena_format(arena, "%0*d", 9000, 7);
+	cr_assert_eq(strlen(longest), 9000);
+}
+
+Test(arena, impossible_size_ends_the_program, .exit_code = 1)
+{
+	ARENA_SCOPED arena = arena_new();
+	volatile size_t size = SIZE_MAX - 8;
+	arena_alloc(arena, size);
+}
+
+Test(arena, nothing_is_freed_safely)
+{
+	arena_free(NULL);
+	ARENA_SCOPED arena = NULL;
+	cr_assert_null(arena);
+}
