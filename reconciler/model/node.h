@@ -19,6 +19,8 @@ struct decode_options {
 	const char *object;	 /* for diagnostics, or NULL */
 	const struct mark *mark; /* not strict: what at[] is set to (&mark_observed) */
 };
+/* In a manifest: the field stands there, but its value was wrong (a diagnostic says how). Only want/ sees it. */
+extern const struct mark mark_broken;
 /* NULL if the node is no object of the type at all; otherwise the object with all that could be decoded, and a
  * diagnostic for the rest. REQUIRED is not judged here (profiles may still give the field). Marks of values are
  * copied into the arena. */
