@@ -11,12 +11,16 @@ struct record_entry {
 	struct Record *record;
 };
 bool record_list(struct arena *, const char *state_dir, struct list *out, struct report *) __attribute__((warn_unused_result));
+/* false with errno set (EINVAL: `uuid` is none). Removing an absent one is success. */
 bool record_write(const char *state_dir, const char *uuid, const struct Record *) __attribute__((warn_unused_result));
 bool record_remove(const char *state_dir, const char *uuid) __attribute__((warn_unused_result));
-/* A Record as JSON text (also the mark in xenstore), and back; NULL if it is none. */
+/* A Record as JSON text on one line (also the mark in xenstore), and back; NULL if it is none: not JSON, any error in
+ * it, or without owner, kind or name. */
 char *record_text(struct arena *, const struct Record *);
 struct Record *record_parse(struct arena *, const char *text);
 
-/* Deletions: seconds since the epoch, of the last hour. */
+/* Deletions: seconds since the epoch, of the last hour. A journal that cannot be read counts as DELETIONS_UNKNOWN, more
+ * than any cap allows, and cannot be added to (errno EBADMSG) until it is an hour old. */
+enum { DELETIONS_UNKNOWN = 1000000 };
 int deletion_count(const char *state_dir, int64_t now);
 bool deletion_add(const char *state_dir, int64_t now) __attribute__((warn_unused_result));
