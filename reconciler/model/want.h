@@ -78,6 +78,8 @@ struct want {
 	struct list volumes;	/* struct wanted_volume, sorted by name */
 	struct list volumes_by_uid; /* the same, sorted by uid */
 	struct list images;	/* struct wanted_image, sorted by name */
+	struct list uids;	/* const char *: of every Domain that is named anywhere in it, also broken, refused and for
+				 * elsewhere: none of them is pruned; sorted */
 	bool complete;		/* every root was read to the end and no file is broken: pruning is thinkable */
 };
 

@@ -1,0 +1,158 @@
+/* Gates: what needs consent. The digest names a plan by its gated changes (levels stop and up) and their
+ * actions, so that it stands still while other things move. Removals are capped per rolling hour; beyond the
+ * cap, and for a source with nothing in it, only the consent that names this very digest lets them pass. */
+#include "decide/planner.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int by_object(const void *a, const void *b)
+{
+	return strcmp((*(struct change *const *)a)->object, (*(struct change *const *)b)->object);
+}
+
+static bool is_gated(const struct change *change)
+{
+	return change->kind == CHANGE_STOP || change->kind == CHANGE_RECREATE ||
+	       change->kind == CHANGE_DESTROY;
+}
+
+static int position(const struct change *change, const struct draft *draft)
+{
+	for (uint32_t i = 0; i < change->actions.count; i++)
+		if (change->actions.item[i] == draft)
+			return (int)i + 1;
+	return 0;
+}
+
+/* One gated change in canonical JSON: keys in order of the alphabet, needs by place within the change. */
+static void digest_change(struct json *json, const struct change *change)
+{
+	json_open_object(json, NULL);
+	json_open_array(json, "actions");
+	for (uint32_t i = 0; i < change->actions.count; i++) {
+		const struct draft *draft = change->actions.item[i];
+		json_open_object(json, NULL);
+		json_text(json, "blast", choice_level[draft->action.blast]);
+		json_open_array(json, "needs");
+		for (uint32_t k = 0; k < draft->needs.count; k++) {
+			int place = position(change, draft->needs.item[k]);
+			if (place)
+				json_int(json, NULL, place);
+		}
+		json_close(json, ']');
+		json_text(json, "object", draft->action.object);
+		json_text(json, "verb", verb_table[draft->action.verb].verb);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+	json_text(json, "blast", choice_level[change->blast]);
+	json_text(json, "change", change_name[change->kind]);
+	json_open_array(json, "fields");
+	for (uint32_t i = 0; i < change->difference_count; i++) {
+		const struct difference *difference = &change->differences[i];
+		json_open_object(json, NULL);
+		json_text(json, "effect", choice_level[difference->effect]);
+		if (difference->have)
+			value_json(json, "have", difference->field, difference->have);
+		json_text(json, "path", difference->path);
+		if (difference->want)
+			value_json(json, "want", difference->field, difference->want);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+	json_text(json, "object", change->object);
+	json_close(json, '}');
+}
+
+void gate_digest(struct planner *planner)
+{
+	struct list gated = {0};
+	for (uint32_t i = 0; i < planner->plan->changes.count; i++)
+		if (is_gated(planner->plan->changes.item[i]))
+			list_add(planner->arena, &gated, planner->plan->changes.item[i]);
+	if (gated.count > 1)
+		qsort(gated.item, gated.count, sizeof *gated.item, by_object);
+	BUFFER_SCOPED text = {0};
+	struct json json = json_to_buffer(&text, false);
+	json_open_array(&json, NULL);
+	for (uint32_t i = 0; i < gated.count; i++)
+		digest_change(&json, gated.item[i]);
+	json_close(&json, ']');
+	char hash[65];
+	text_sha256(text.text, text.size, hash);
+	memcpy(planner->plan->digest, "sha256:", 7);
+	memcpy(planner->plan->digest + 7, hash, sizeof hash);
+}
+
+/* How many removals this pass may still do. */
+static int64_t removals_left(const struct planner *planner)
+{
+	const struct HostSpec *host = planner->want->host;
+	const struct Deletions *deletions = host->deletions;
+	int64_t owned = 0;
+	const struct list *domains = &planner->have->found->domains;
+	for (uint32_t i = 0; i < domains->count; i++) {
+		const struct HaveDomain *domain = domains->item[i];
+		owned += KNOWN(domain, HaveDomain, owned) && domain->owned;
+	}
+	const struct HostFacts *facts = planner->have->found->host;
+	const int64_t gone = KNOWN(facts, HostFacts, deletions) ? facts->deletions : 0;
+	/* the share is of what was owned when the hour began */
+	const int64_t free = deletions ? deletions->free : 1, percent = deletions ? deletions->percent : 20;
+	const int64_t share = (owned + gone) * percent / 100;
+	const int64_t cap = free > share ? free : share;
+	return cap > gone ? cap - gone : 0;
+}
+
+/* A root without an object in it: everything of it would go, so it is more likely a mistake than a wish. */
+static bool is_empty_root(const struct planner *planner, const char *source)
+{
+	for (uint32_t i = 0; i < planner->want->objects.count; i++) {
+		const struct object *object = planner->want->objects.item[i];
+		if (object->root && !object->root->is_file && strcmp(object->root->path, source) == 0)
+			return false;
+	}
+	return true;
+}
+
+static void gate(struct planner *planner, struct change *change, const char *reason)
+{
+	planner->plan->needs_consent = true;
+	change_block(planner, change, CHANGE_BLOCKED,
+		arena_format(planner->arena, "not removed without consent: %s", reason));
+}
+
+void gate_removals(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	const char *consent = planner->options->consent;
+	if (consent && strcmp(consent, plan->digest) == 0)
+		return;
+	if (consent)
+		report_error(planner->report, NULL, NULL,
+			"look at the plan again; its digest is what --consent takes",
+			"--consent names another plan than this one (%s): what is gated stays as it is",
+			plan->digest);
+	struct list removals = {0};
+	for (uint32_t i = 0; i < plan->changes.count; i++) {
+		struct change *change = plan->changes.item[i];
+		if (change->kind == CHANGE_DESTROY)
+			list_add(planner->arena, &removals, change);
+	}
+	if (removals.count > 1)
+		qsort(removals.item, removals.count, sizeof *removals.item, by_object);
+	int64_t left = removals_left(planner);
+	for (uint32_t i = 0; i < removals.count; i++) {
+		struct change *change = removals.item[i];
+		const char *source =
+			change->have ? change->have->mark->source : change->have_volume->label->source;
+		if (is_empty_root(planner, source))
+			gate(planner, change,
+				arena_format(planner->arena, "there is no object left in %s", source));
+		else if (left > 0)
+			left--;
+		else
+			gate(planner, change,
+				"the limit of removals in an hour is reached (Host spec.deletions)");
+	}
+}

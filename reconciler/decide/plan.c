@@ -1,0 +1,214 @@
+/* plan: WANT and HAVE go in, changes with their actions come out, in execution order. The story:
+ *
+ *   1. volumes that are declared, then domains, each against what was found    plan_volume.c, plan_domain.c
+ *   2. what is owned and no longer wanted                                       plan_prune.c
+ *   3. the digest of all that is gated, then caps and consent                   gate.c
+ *   4. stops one after another, actions numbered after what they need, summary  here
+ */
+#include "decide/planner.h"
+#include <stdlib.h>
+#include <string.h>
+
+const char *const change_name[CHANGE_KINDS] = {
+	"create", "live", "reattach", "restart", "stop", "recreate", "destroy", "blocked", "unknown"};
+
+struct change *change_add(
+	struct planner *planner, const char *object, const struct object *subject, const struct mark *at)
+{
+	struct change *change = arena_make(planner->arena, struct change);
+	change->object = object;
+	change->subject = subject;
+	change->at = at;
+	change->allowed = true;
+	list_add(planner->arena, &planner->plan->changes, change);
+	return change;
+}
+
+void change_reason(struct planner *planner, struct change *change, const char *reason)
+{
+	change->reason =
+		change->reason ? arena_format(planner->arena, "%s; %s", change->reason, reason) : reason;
+}
+
+void change_block(struct planner *planner, struct change *change, enum change_kind kind, const char *reason)
+{
+	change->kind = kind;
+	change->allowed = false;
+	change->actions.count = 0;
+	change_reason(planner, change, reason);
+}
+
+void change_differences(struct planner *planner, struct change *change, const struct list *differences)
+{
+	change->differences = arena_array(planner->arena, struct difference, differences->count);
+	change->difference_allowed = arena_array(planner->arena, bool, differences->count);
+	change->difference_count = differences->count;
+	for (uint32_t i = 0; i < differences->count; i++)
+		change->differences[i] = *(struct difference *)differences->item[i];
+}
+
+/* The wording of the row with the name in place of its %s. */
+static const char *worded(struct arena *arena, const char *wording, const char *name, const char *more)
+{
+	const char *gap = strstr(wording, "%s");
+	return arena_format(arena, "%.*s%s%s%s%s", gap ? (int)(gap - wording) : (int)strlen(wording), wording,
+		gap ? name : "", gap ? gap + 2 : "", more ? " " : "", more ? more : "");
+}
+
+struct draft *draft_add(struct planner *planner, struct change *change, enum verb verb, const char *object,
+	const char *name, const char *more, struct draft *after)
+{
+	struct draft *draft = arena_make(planner->arena, struct draft);
+	draft->action.verb = verb;
+	draft->action.object = object;
+	draft->action.blast = verb_table[verb].blast;
+	draft->action.text = worded(planner->arena, verb_table[verb].wording, name, more);
+	draft->action.at = change->at;
+	draft_needs(planner, draft, after);
+	list_add(planner->arena, &change->actions, draft);
+	return draft;
+}
+
+void draft_needs(struct planner *planner, struct draft *draft, struct draft *needed)
+{
+	if (!needed)
+		return;
+	for (uint32_t i = 0; i < draft->needs.count; i++)
+		if (draft->needs.item[i] == needed)
+			return;
+	list_add(planner->arena, &draft->needs, needed);
+}
+
+/* At most maxUnavailable guests are down on purpose at a time: each stop waits for an earlier one's last
+ * action. */
+static void stagger(struct planner *planner)
+{
+	struct list down = {0}; /* struct change */
+	for (uint32_t i = 0; i < planner->plan->changes.count; i++) {
+		struct change *change = planner->plan->changes.item[i];
+		if (change->actions.count &&
+			(change->kind == CHANGE_RESTART || change->kind == CHANGE_RECREATE))
+			list_add(planner->arena, &down, change);
+	}
+	const uint32_t most = (uint32_t)planner->want->host->maxUnavailable;
+	for (uint32_t i = most; i < down.count; i++) {
+		struct change *earlier = down.item[i - most], *change = down.item[i];
+		draft_needs(
+			planner, change->actions.item[0], earlier->actions.item[earlier->actions.count - 1]);
+	}
+}
+
+/* Gives ids so that an action comes after all it needs. The depth is the length of one chain of needs. */
+static void number(struct planner *planner, struct draft *draft)
+{
+	if (draft->numbered)
+		return;
+	draft->numbered = true;
+	for (uint32_t i = 0; i < draft->needs.count; i++)
+		number(planner, draft->needs.item[i]);
+	struct action *action = &draft->action;
+	action->needs = arena_array(planner->arena, uint32_t, draft->needs.count);
+	for (uint32_t i = 0; i < draft->needs.count; i++)
+		action->needs[action->needs_count++] = ((struct draft *)draft->needs.item[i])->action.id;
+	list_add(planner->arena, &planner->plan->actions, action);
+	action->id = planner->plan->actions.count;
+}
+
+static int by_object(const void *a, const void *b)
+{
+	return strcmp((*(struct change *const *)a)->object, (*(struct change *const *)b)->object);
+}
+
+static void summarise(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	for (uint32_t i = 0; i < plan->changes.count; i++)
+		plan->summary.count[((struct change *)plan->changes.item[i])->kind]++;
+	for (uint32_t i = 0; i < planner->want->objects.count; i++)
+		plan->summary.elsewhere += ((struct object *)planner->want->objects.item[i])->elsewhere;
+}
+
+static void list_unmanaged(struct planner *planner)
+{
+	const struct list *domains = &planner->have->found->domains;
+	for (uint32_t i = 0; i < domains->count; i++) {
+		const struct HaveDomain *domain = domains->item[i];
+		if (KNOWN(domain, HaveDomain, owned) && domain->owned)
+			continue;
+		list_add(planner->arena, &planner->plan->unmanaged,
+			arena_format(
+				planner->arena, "Domain/%s", domain->name ? domain->name : domain->uuid));
+	}
+}
+
+/* An object that is in order leaves no change behind. */
+static void drop_empty(struct plan *plan)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < plan->changes.count; i++) {
+		struct change *change = plan->changes.item[i];
+		if (change->actions.count || change->difference_count || change->reason)
+			plan->changes.item[kept++] = change;
+		else
+			plan->summary.unchanged++;
+	}
+	plan->changes.count = kept;
+}
+
+static bool is_only(const struct planner *planner, const char *object)
+{
+	return !planner->options->only || strcmp(planner->options->only, object) == 0;
+}
+
+struct plan *plan_make(const struct want *want, const struct have *have, const struct plan_options *options,
+	struct report *report)
+{
+	struct arena *arena = arena_new();
+	struct plan *plan = arena_make(arena, struct plan);
+	plan->arena = arena;
+	struct planner planner = {.arena = arena,
+		.want = want,
+		.have = have,
+		.options = options,
+		.report = report,
+		.plan = plan,
+		.volumes = arena_array(arena, struct volume_plan, want->volumes.count),
+		.images = arena_array(arena, struct image_plan, want->images.count)};
+	planner.claims = claims_make(&planner);
+	for (uint32_t i = 0; i < want->volumes.count; i++) {
+		const struct wanted_volume *volume = want->volumes.item[i];
+		if (!volume->vdev && is_only(&planner, volume->object->text))
+			plan_declared_volume(&planner, volume);
+	}
+	for (uint32_t i = 0; i < want->domains.count; i++) {
+		const struct wanted_domain *domain = want->domains.item[i];
+		if (is_only(&planner, domain->object->text))
+			plan_domain(&planner, domain);
+	}
+	plan_prune(&planner);
+	gate_digest(&planner);
+	gate_removals(&planner);
+	drop_empty(plan);
+	if (plan->changes.count > 1)
+		qsort(plan->changes.item, plan->changes.count, sizeof *plan->changes.item, by_object);
+	stagger(&planner);
+	for (uint32_t i = 0; i < plan->changes.count; i++) {
+		struct change *change = plan->changes.item[i];
+		for (uint32_t k = 0; k < change->actions.count; k++)
+			number(&planner, change->actions.item[k]);
+	}
+	summarise(&planner);
+	list_unmanaged(&planner);
+	return plan;
+}
+
+void plan_free(struct plan *plan)
+{
+	if (plan)
+		arena_free(plan->arena);
+}
+
+bool plan_empty(const struct plan *plan)
+{
+	return plan->changes.count == 0;
+}

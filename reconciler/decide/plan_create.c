@@ -1,0 +1,210 @@
+/* Creation and its reverse: check -> disks -> config -> create -> verify, and shut down -> destroy. What a
+ * creation would trip over and can be seen now is said here, before anything is begun. */
+#include "decide/planner.h"
+#include "model/quantity.h"
+#include <string.h>
+
+static void know_shutdown(struct planner *planner, struct Record *record, const struct Shutdown *shutdown)
+{
+	struct Shutdown *copy = type_new(planner->arena, &type_Shutdown);
+	if (shutdown) {
+		copy->timeout = shutdown->timeout;
+		copy->escalate = shutdown->escalate;
+	}
+	copy->at[Shutdown_timeout] = copy->at[Shutdown_escalate] = &mark_observed;
+	KNOW(record, Record, shutdown, copy);
+}
+
+/* The source that a record names: the root, or the folder of a single file unless the domain has a root above
+ * it. */
+static const char *source_of(
+	struct planner *planner, const struct object *object, const struct HaveDomain *have)
+{
+	const struct source_root *root = object->root;
+	if (!root)
+		return NULL;
+	if (!root->is_file)
+		return root->path;
+	if (have && have->mark && have->mark->source && source_matches(have->mark->source, root))
+		return have->mark->source;
+	const char *slash = strrchr(root->path, '/');
+	return slash == root->path ? "/"
+				   : arena_copy(planner->arena, root->path, (size_t)(slash - root->path));
+}
+
+/* What is to be remembered of a domain. spec.xl is that of its creation: `have` keeps it until it is created
+ * anew. */
+struct Record *record_of(
+	struct planner *planner, const struct wanted_domain *domain, const struct HaveDomain *have)
+{
+	struct Record *record = type_new(planner->arena, &type_Record);
+	const struct Metadata *metadata = domain->object->domain->metadata;
+	KNOW(record, Record, owner, planner->want->owner);
+	KNOW(record, Record, kind, "Domain");
+	KNOW(record, Record, name, domain->name);
+	KNOW(record, Record, source, source_of(planner, domain->object, have));
+	KNOW(record, Record, protect, metadata->protect);
+	know_shutdown(planner, record, domain->spec->shutdown);
+	for (uint32_t i = 0; i < domain->spec->nics.count; i++) {
+		const struct Nic *nic = domain->spec->nics.item[i];
+		struct Nic *copy = type_new(planner->arena, &type_Nic);
+		KNOW(copy, Nic, name, nic->name);
+		KNOW(copy, Nic, mac, nic->mac);
+		list_add(planner->arena, &record->nics, copy);
+	}
+	record->at[Record_nics] = &mark_observed;
+	if (have && have->mark) {
+		record->xl = have->mark->xl;
+		record->at[Record_xl] = have->mark->at[Record_xl];
+	} else {
+		record->xl = domain->spec->xl;
+		record->at[Record_xl] = &mark_observed;
+	}
+	return record;
+}
+
+static bool record_same(const struct Record *want, const struct Record *have)
+{
+	BUFFER_SCOPED one = {0};
+	BUFFER_SCOPED two = {0};
+	struct json first = json_to_buffer(&one, false), second = json_to_buffer(&two, false);
+	object_json(&first, NULL, &type_Record, want);
+	object_json(&second, NULL, &type_Record, have);
+	return strcmp(buffer_string(&one), buffer_string(&two)) == 0;
+}
+
+static void about_domain(
+	struct draft *draft, const struct wanted_domain *domain, const struct HaveDomain *have)
+{
+	draft->action.domain = domain;
+	draft->action.have = have;
+	draft->action.uid = domain->uid;
+}
+
+struct draft *draft_of(struct planner *planner, struct change *change, enum verb verb,
+	const struct wanted_domain *domain, const struct HaveDomain *have, const char *more,
+	struct draft *after)
+{
+	struct draft *draft =
+		draft_add(planner, change, verb, domain->object->text, domain->name, more, after);
+	about_domain(draft, domain, have);
+	return draft;
+}
+
+struct draft *plan_stop(struct planner *planner, struct change *change, const char *name,
+	const struct HaveDomain *have, const struct Shutdown *shutdown, struct draft *after)
+{
+	const struct Shutdown *ladder = shutdown ? shutdown : type_new(planner->arena, &type_Shutdown);
+	const bool alive = KNOWN(have, HaveDomain, power) &&
+			   (have->power == found_power_Running || have->power == found_power_Paused) &&
+			   !(KNOWN(have, HaveDomain, halfBuilt) && have->halfBuilt);
+	struct draft *last = after;
+	if (alive && have->power == found_power_Paused) {
+		/* a paused guest cannot obey */
+		last = draft_add(planner, change, verb_domain_unpause, change->object, name, NULL, last);
+		last->action.have = have;
+		last->action.uid = have->uuid;
+		last->action.domain = change->domain;
+	}
+	if (alive) {
+		char time[32];
+		last = draft_add(planner, change, verb_domain_shutdown, change->object, name,
+			arena_format(planner->arena, "(%s, then %s)", duration_text(ladder->timeout, time),
+				ladder->escalate == escalate_destroy ? "destroy" : "give up"),
+			last);
+		last->action.have = have;
+		last->action.uid = have->uuid;
+		last->action.domain = change->domain;
+		last->action.number = ladder->timeout;
+		last->action.escalates = ladder->escalate == escalate_destroy;
+	}
+	last = draft_add(planner, change, verb_domain_destroy, change->object, name, NULL, last);
+	last->action.have = have;
+	last->action.uid = have->uuid;
+	last->action.domain = change->domain;
+	return last;
+}
+
+/* Everything that creation would trip over and that can be seen now. NULL: nothing. */
+static const char *create_obstacle(
+	struct planner *planner, const struct wanted_domain *domain, const struct HaveDomain *have)
+{
+	const struct HaveDomain *namesake = have_domain_named(planner->have, domain->xen_name);
+	if (namesake && namesake != have && (!have || strcmp(namesake->uuid, domain->uid) != 0))
+		return arena_format(planner->arena, "another domain (uuid %s) has the name %s",
+			namesake->uuid, domain->xen_name);
+	const struct Boot *boot = domain->spec->boot;
+	const char *const paths[] = {boot ? boot->kernel : NULL, boot ? boot->ramdisk : NULL};
+	for (int i = 0; i < 2; i++) {
+		const struct HaveFile *file =
+			paths[i] && *paths[i] ? have_file(planner->have, paths[i]) : NULL;
+		if (file && KNOWN(file, HaveFile, present) && !file->present)
+			return arena_format(planner->arena, "%s is not there", paths[i]);
+	}
+	const struct HostFacts *host = planner->have->found->host;
+	for (uint32_t i = 0; KNOWN(host, HostFacts, bridges) && i < domain->spec->nics.count; i++) {
+		const struct Nic *nic = domain->spec->nics.item[i];
+		bool there = false;
+		for (uint32_t k = 0; k < host->bridges.count && !there; k++)
+			there = strcmp(host->bridges.item[k], nic->bridge) == 0;
+		if (!there)
+			return arena_format(
+				planner->arena, "bridge %s (nic %s) is not there", nic->bridge, nic->name);
+	}
+	for (uint32_t i = 0; i < domain->disks.count; i++) {
+		const struct wanted_disk *disk = domain->disks.item[i];
+		if (!disk->volume)
+			return arena_format(
+				planner->arena, "disk %s names a Volume that is not there", disk->disk->vdev);
+		const char *conflict = claims_conflict(planner, domain, disk);
+		if (conflict)
+			return conflict;
+	}
+	return NULL;
+}
+
+bool draft_create(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *have, struct draft *after)
+{
+	const char *obstacle = create_obstacle(planner, domain, have);
+	if (obstacle) {
+		change_block(planner, change, CHANGE_BLOCKED, obstacle);
+		return false;
+	}
+	/* `after` follows the check: what cannot be created anew is not destroyed first */
+	struct draft *check = draft_of(planner, change, verb_domain_check, domain, NULL, NULL, NULL);
+	for (uint32_t i = 0; i < domain->disks.count; i++) {
+		const struct wanted_disk *disk = domain->disks.item[i];
+		struct volume_plan *volume = plan_volume(planner, change, disk->volume, check);
+		if (!volume->ready) {
+			change_block(planner, change, CHANGE_BLOCKED, volume->blocked);
+			return false;
+		}
+	}
+	struct draft *configure = draft_of(planner, change, verb_domain_configure, domain, NULL, NULL, check);
+	for (uint32_t i = 0; i < domain->disks.count; i++) {
+		const struct wanted_disk *disk = domain->disks.item[i];
+		draft_needs(planner, configure, plan_volume(planner, change, disk->volume, check)->last);
+	}
+	draft_needs(planner, configure, after);
+	struct draft *create = draft_of(planner, change, verb_domain_create, domain, NULL, NULL, configure);
+	create->action.record = record_of(planner, domain, NULL);
+	draft_of(planner, change, verb_domain_verify, domain, NULL, NULL, create);
+	return true;
+}
+
+void draft_again(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *have)
+{
+	const uint32_t stop = change->actions.count;
+	struct draft *stopped = plan_stop(planner, change, domain->name, have, domain->spec->shutdown, NULL);
+	if (!draft_create(planner, change, domain, have, stopped))
+		return;
+	/* nothing is stopped before the new configuration and its disks are known to be good */
+	struct draft *first = change->actions.item[stop];
+	for (uint32_t i = 0; i < change->actions.count; i++) {
+		struct draft *draft = change->actions.item[i];
+		if (draft->action.verb == verb_domain_check || draft->action.verb == verb_volume_create)
+			draft_needs(planner, first, draft);
+	}
+}

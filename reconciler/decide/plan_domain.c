@@ -1,0 +1,194 @@
+/* A domain that is wanted, against what was found under its UUID. What is found decides the branch:
+ *
+ *   host not observed, ownership not known, dying      unknown: nothing is done
+ *   there, but not ours, or from other manifests       blocked
+ *   absent                                             create (wanted Running), nothing (wanted Stopped)
+ *   half-built, or stopped by itself                   destroy what is left, create
+ *   running or paused, wanted Stopped                  shut down, destroy
+ *   running or paused, wanted Running                  differences, each by its effect and what is allowed
+ */
+#include "decide/planner.h"
+#include <string.h>
+
+static void explain(
+	struct planner *planner, struct change *change, const struct wanted_domain *domain, bool anew)
+{
+	const enum level limit = allowed_level(planner, domain);
+	enum level beyond = level_none;
+	bool unknown = false;
+	for (uint32_t i = 0; i < change->difference_count; i++) {
+		const struct difference *difference = &change->differences[i];
+		if (change->difference_allowed[i] || anew)
+			continue;
+		if (difference->unknown)
+			unknown = true;
+		else if (difference->refused)
+			change_reason(planner, change, difference->refused);
+		else if (difference->effect > beyond)
+			beyond = difference->effect;
+	}
+	if (unknown)
+		change_reason(planner, change, "not everything about it could be found out");
+	if (beyond == level_none)
+		return;
+	if (domain->object->domain->metadata->protect && beyond >= level_recreate)
+		change_reason(planner, change, "it is protected (metadata.protect)");
+	else
+		change_reason(planner, change,
+			arena_format(planner->arena, "%s required (not allowed: disruption is %s)",
+				choice_level[beyond], choice_level[limit]));
+}
+
+/* Differences of inline volumes count as differences of their domain. */
+static void diff_inline_volumes(
+	struct planner *planner, const struct wanted_domain *domain, struct list *differences)
+{
+	for (uint32_t i = 0; i < domain->disks.count; i++) {
+		const struct wanted_disk *disk = domain->disks.item[i];
+		const struct HaveVolume *have = disk->volume && disk->volume->vdev
+							? have_volume(planner->have, disk->volume->uid)
+							: NULL;
+		if (have && KNOWN(have, HaveVolume, state) && have->state == volume_state_complete)
+			diff_volume(planner->arena, planner->want, planner->have, disk->volume, have,
+				differences);
+	}
+}
+
+static void plan_running(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *have)
+{
+	struct list differences = {0};
+	diff_domain(planner->arena, planner->want, planner->have, domain, have, &differences);
+	diff_inline_volumes(planner, domain, &differences);
+	change_differences(planner, change, &differences);
+	const enum level done = draft_judge(planner, change, domain);
+	const bool anew = done >= level_restart;
+	static const enum change_kind kinds[] = {
+		[level_none] = CHANGE_LIVE,
+		[level_live] = CHANGE_LIVE,
+		[level_reattach] = CHANGE_REATTACH,
+		[level_restart] = CHANGE_RESTART,
+		[level_stop] = CHANGE_RESTART,
+		[level_recreate] = CHANGE_RECREATE,
+		[level_destroy] = CHANGE_RECREATE,
+		[level_data_loss] = CHANGE_RECREATE,
+	};
+	change->kind = kinds[done];
+	if (anew) {
+		draft_again(planner, change, domain, have);
+		if (!change->allowed)
+			return;
+		for (uint32_t i = 0; i < change->actions.count; i++) {
+			struct action *action = &((struct draft *)change->actions.item[i])->action;
+			if (verb_table[action->verb].stage == STAGE_STOP)
+				action->blast = done;
+		}
+	} else {
+		if (have->power == found_power_Paused)
+			draft_of(planner, change, verb_domain_unpause, domain, have, NULL, NULL);
+		for (uint32_t i = 0; i < change->difference_count; i++)
+			if (change->difference_allowed[i])
+				draft_live(planner, change, domain, have, i);
+		const struct Record *record = record_of(planner, domain, have);
+		if (have->mark && !record_same(record, have->mark)) {
+			struct draft *draft =
+				draft_of(planner, change, verb_domain_record, domain, have, NULL, NULL);
+			draft->action.record = record;
+			for (uint32_t i = 0; i + 1 < change->actions.count; i++)
+				draft_needs(planner, draft, change->actions.item[i]);
+		}
+	}
+	explain(planner, change, domain, anew);
+	if (!change->actions.count && change->reason) {
+		bool unknown = false;
+		for (uint32_t i = 0; i < change->difference_count; i++)
+			unknown |= change->differences[i].unknown;
+		change->kind = unknown ? CHANGE_UNKNOWN : CHANGE_BLOCKED;
+		change->allowed = false;
+	}
+}
+
+/* May this domain be acted on at all? Otherwise the change says why not. */
+static bool ours(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *have)
+{
+	if (!KNOWN(have, HaveDomain, owned)) {
+		change_block(planner, change, CHANGE_UNKNOWN,
+			"the records could not be read, so it is not known whose it is");
+		return false;
+	}
+	if (!have->owned) {
+		change_block(planner, change, CHANGE_BLOCKED,
+			arena_format(planner->arena,
+				"a domain with its UUID (%s, domid %d) is there that is not ours: it is not "
+				"touched",
+				have->name ? have->name : "no name", (int)have->domid));
+		return false;
+	}
+	const char *source = have->mark ? have->mark->source : NULL;
+	if (source && domain->object->root && !planner->options->take_over &&
+		!source_matches(source, domain->object->root)) {
+		change_block(planner, change, CHANGE_BLOCKED,
+			arena_format(planner->arena,
+				"it belongs to the manifests in %s; --take-over makes it yours", source));
+		return false;
+	}
+	if (!KNOWN(have, HaveDomain, power) || have->power == found_power_Dying) {
+		change_block(
+			planner, change, CHANGE_UNKNOWN, "it is being torn down, or its state is not known");
+		return false;
+	}
+	return true;
+}
+
+static void plan_present(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *have)
+{
+	if (!ours(planner, change, domain, have))
+		return;
+	const bool half_built = KNOWN(have, HaveDomain, halfBuilt) && have->halfBuilt;
+	if (domain->spec->power == power_Stopped) {
+		change->kind = CHANGE_STOP;
+		change->blast = have->power == found_power_Stopped || half_built ? level_none : level_stop;
+		plan_stop(planner, change, domain->name, have, domain->spec->shutdown, NULL);
+	} else if (half_built || have->power == found_power_Stopped) {
+		if (have->power == found_power_Stopped && KNOWN(have, HaveDomain, ended) &&
+			have->ended == ended_suspend) {
+			change_block(planner, change, CHANGE_BLOCKED,
+				"it is suspended, as an interrupted save leaves it: `xl save` it to a file, "
+				"or destroy it by hand");
+			return;
+		}
+		change->kind = CHANGE_CREATE;
+		change->detail = half_built
+					 ? "left half-built by an interrupted creation"
+					 : arena_format(planner->arena, "it ended by itself: %s",
+						   KNOWN(have, HaveDomain, ended) ? choice_ended[have->ended]
+										  : "reason not known");
+		draft_again(planner, change, domain, have);
+	} else
+		plan_running(planner, change, domain, have);
+}
+
+void plan_domain(struct planner *planner, const struct wanted_domain *domain)
+{
+	const struct object *object = domain->object;
+	struct change *change = change_add(planner, object->text, object, object->at);
+	change->domain = domain;
+	change->have = planner->have->known ? have_domain(planner->have, domain->uid) : NULL;
+	if (object->refused) {
+		report_error(planner->report, object->refused_at, object->text, NULL,
+			"%s is not yet supported", object->refused);
+		change_block(planner, change, CHANGE_BLOCKED,
+			arena_format(planner->arena, "%s is not yet supported", object->refused));
+	} else if (!planner->have->known) {
+		change_block(planner, change, CHANGE_UNKNOWN,
+			planner->have->why_unknown ? planner->have->why_unknown
+						   : "the host could not be observed");
+	} else if (change->have) {
+		plan_present(planner, change, domain, change->have);
+	} else if (domain->spec->power == power_Running) {
+		change->kind = CHANGE_CREATE;
+		draft_create(planner, change, domain, NULL, NULL);
+	}
+}

@@ -1,0 +1,142 @@
+/* Differences of a guest that runs: which of them may be changed, and the actions that change them in place.
+ */
+#include "decide/planner.h"
+#include "model/quantity.h"
+#include <string.h>
+
+enum level allowed_level(const struct planner *planner, const struct wanted_domain *domain)
+{
+	static const enum level levels[] = {
+		[disruption_none] = level_none,
+		[disruption_live] = level_live,
+		[disruption_reattach] = level_reattach,
+		[disruption_restart] = level_restart,
+		[disruption_recreate] = level_recreate,
+	};
+	const enum level own = levels[domain->spec->disruption];
+	return planner->options->allow > own ? planner->options->allow : own;
+}
+
+static void draft_disk(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *have, const struct difference *difference)
+{
+	struct draft *detach = NULL;
+	if (difference->have_disk) {
+		detach = draft_of(
+			planner, change, verb_disk_detach, domain, have, difference->have_disk->vdev, NULL);
+		detach->action.disk = difference->have_disk;
+	}
+	if (!difference->want_disk)
+		return;
+	struct volume_plan *volume = plan_volume(planner, change, difference->want_disk->volume, NULL);
+	struct draft *attach = draft_of(
+		planner, change, verb_disk_attach, domain, have, difference->want_disk->disk->vdev, detach);
+	draft_needs(planner, attach, volume->last);
+	if (detach)
+		draft_needs(planner, detach, volume->last);
+	attach->action.disk = difference->want_disk->disk;
+	attach->action.disk_volume = difference->want_disk->volume;
+}
+
+static void draft_nic(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *have, const struct difference *difference)
+{
+	struct draft *detach = NULL;
+	if (difference->have_nic) {
+		detach = draft_of(planner, change, verb_nic_detach, domain, have,
+			difference->have_nic->name ? difference->have_nic->name : difference->have_nic->mac,
+			NULL);
+		detach->action.nic = difference->have_nic;
+	}
+	if (difference->want_nic) {
+		struct draft *attach = draft_of(
+			planner, change, verb_nic_attach, domain, have, difference->want_nic->name, detach);
+		attach->action.nic = difference->want_nic;
+	}
+}
+
+void draft_live(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *have, uint32_t index)
+{
+	const struct difference *difference = &change->differences[index];
+	for (uint32_t i = 0; i < index; i++) {
+		const struct difference *earlier = &change->differences[i];
+		if (!change->difference_allowed[i])
+			continue;
+		if ((difference->want_disk && earlier->want_disk == difference->want_disk) ||
+			(difference->want_nic && earlier->want_nic == difference->want_nic))
+			return;
+	}
+	char text[32];
+	switch (difference->verb) {
+	case verb_domain_set_memory: {
+		struct draft *draft = draft_of(planner, change, difference->verb, domain, have,
+			arena_format(planner->arena, "to %s", size_text(domain->spec->memory, text)), NULL);
+		draft->action.number = domain->spec->memory;
+		break;
+	}
+	case verb_domain_set_vcpus: {
+		struct draft *draft = draft_of(planner, change, difference->verb, domain, have,
+			arena_format(planner->arena, "to %d", (int)domain->spec->vcpus), NULL);
+		draft->action.number = domain->spec->vcpus;
+		break;
+	}
+	case verb_domain_rename:
+		draft_of(planner, change, difference->verb, domain, have,
+			arena_format(planner->arena, "to %s", domain->xen_name), NULL);
+		break;
+	case verb_disk_attach:
+	case verb_disk_detach:
+		draft_disk(planner, change, domain, have, difference);
+		break;
+	case verb_nic_attach:
+	case verb_nic_detach:
+		draft_nic(planner, change, domain, have, difference);
+		break;
+	default:
+		break;
+	}
+	for (uint32_t i = 0; i < change->actions.count; i++) {
+		struct draft *draft = change->actions.item[i];
+		if (draft->action.have == have && draft->action.blast < difference->effect)
+			draft->action.blast = difference->effect;
+		if (difference->at && draft->action.at == change->at && draft->action.have == have)
+			draft->action.at = difference->at;
+	}
+}
+
+/* A disk that is to be attached needs its volume and the right to use it. */
+static const char *attach_obstacle(struct planner *planner, struct change *change,
+	const struct wanted_domain *domain, const struct difference *difference)
+{
+	if (!difference->want_disk)
+		return NULL;
+	if (!difference->want_disk->volume)
+		return arena_format(planner->arena, "disk %s names a Volume that is not there",
+			difference->want_disk->disk->vdev);
+	const char *conflict = claims_conflict(planner, domain, difference->want_disk);
+	if (conflict)
+		return conflict;
+	struct volume_plan *volume = plan_volume(planner, change, difference->want_disk->volume, NULL);
+	return volume->ready ? NULL : volume->blocked;
+}
+
+enum level draft_judge(struct planner *planner, struct change *change, const struct wanted_domain *domain)
+{
+	const enum level limit = allowed_level(planner, domain);
+	const bool protected = domain->object->domain->metadata->protect;
+	enum level done = level_none;
+	for (uint32_t i = 0; i < change->difference_count; i++) {
+		struct difference *difference = &change->differences[i];
+		if (difference->effect > change->blast)
+			change->blast = difference->effect;
+		if (!difference->unknown && !difference->refused && difference->effect <= limit)
+			difference->refused = attach_obstacle(planner, change, domain, difference);
+		const bool shielded = protected && difference->effect >= level_recreate;
+		change->difference_allowed[i] = !difference->unknown && !difference->refused && !shielded &&
+						difference->effect <= limit;
+		if (change->difference_allowed[i] && difference->effect > done)
+			done = difference->effect;
+	}
+	return done;
+}

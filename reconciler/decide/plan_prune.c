@@ -1,0 +1,191 @@
+/* Pruning: what is ours and no manifest wants any more. The worst thing that can be done, so everything has
+ * to speak for it (invariants 3 and 4): it is owned, its record names one of the roots that were given, that
+ * root is a folder that was read to its end without a broken file, pruning was not switched off, and it is
+ * not protected. */
+#include "base/file.h"
+#include "decide/planner.h"
+#include <string.h>
+
+bool source_matches(const char *source, const struct source_root *root)
+{
+	return root->is_file ? file_beneath(root->path, source) : strcmp(root->path, source) == 0;
+}
+
+static const struct source_root *root_of(const struct planner *planner, const char *source)
+{
+	for (uint32_t i = 0; source && i < planner->want->roots.count; i++) {
+		const struct source_root *root = planner->want->roots.item[i];
+		if (!root->is_file && strcmp(root->path, source) == 0)
+			return root;
+	}
+	return NULL;
+}
+
+static bool is_wanted_domain(const struct planner *planner, const char *uuid)
+{
+	const struct list *uids = &planner->want->uids;
+	for (uint32_t low = 0, high = uids->count; low < high;) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = strcmp(uids->item[middle], uuid);
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* Why nothing of this root is pruned, or NULL. */
+static const char *root_obstacle(struct planner *planner, const struct source_root *root)
+{
+	if (!root->readable)
+		return arena_format(planner->arena, "%s could not be read to its end", root->given);
+	if (root->broken)
+		return arena_format(planner->arena, "%u of the files in %s %s broken", root->broken,
+			root->given, root->broken == 1 ? "is" : "are");
+	if (!planner->want->complete)
+		return "another source is broken or could not be read";
+	if (!planner->have->storage_known)
+		return "storage could not be read";
+	return NULL;
+}
+
+static void block_prune(struct planner *planner, struct change *change, const char *reason)
+{
+	change_block(
+		planner, change, CHANGE_BLOCKED, arena_format(planner->arena, "not removed: %s", reason));
+	planner->plan->prune_blocked = true;
+	if (!planner->plan->prune_reason)
+		planner->plan->prune_reason = reason;
+}
+
+static void draft_remove(
+	struct planner *planner, struct change *change, const struct HaveVolume *volume, struct draft *after)
+{
+	struct draft *remove = draft_add(planner, change, verb_volume_remove,
+		arena_format(planner->arena, "Volume/%s", volume->name ? volume->name : volume->uid),
+		volume->name ? volume->name : volume->uid, NULL, after);
+	remove->action.have_volume = volume;
+	remove->action.uid = volume->uid;
+	if (change->blast < level_data_loss)
+		change->blast = level_data_loss;
+}
+
+/* The inline volumes of a domain that goes: deleted or kept as their label says. */
+static void plan_inline_volumes(
+	struct planner *planner, struct change *change, const char *uuid, struct draft *after)
+{
+	const struct list *volumes = &planner->have->found->volumes;
+	const char *kept = NULL;
+	for (uint32_t i = 0; i < volumes->count; i++) {
+		const struct HaveVolume *volume = volumes->item[i];
+		if (!volume->label || !volume->label->domain || strcmp(volume->label->domain, uuid) != 0)
+			continue;
+		if (KNOWN(volume->label, Label, reclaim) && volume->label->reclaim == reclaim_Delete &&
+			!volume->label->protect)
+			draft_remove(planner, change, volume, after);
+		else
+			kept = kept ? arena_format(planner->arena, "%s, %s", kept, volume->name)
+				    : arena_format(planner->arena, "keeps volume %s", volume->name);
+	}
+	change->detail = kept;
+}
+
+static void prune_domain(struct planner *planner, const struct HaveDomain *have)
+{
+	const char *source = have->mark ? have->mark->source : NULL;
+	const struct source_root *root = root_of(planner, source);
+	if (!root)
+		return;
+	const char *name = have->mark->name ? have->mark->name : have->name ? have->name : have->uuid;
+	const char *object = arena_format(planner->arena, "Domain/%s", name);
+	if (planner->options->only && strcmp(planner->options->only, object) != 0)
+		return;
+	struct change *change = change_add(planner, object, NULL, NULL);
+	change->have = have;
+	change->kind = CHANGE_DESTROY;
+	change->blast = level_destroy;
+	const char *obstacle = root_obstacle(planner, root);
+	if (have->mark->protect)
+		obstacle = "it is protected (metadata.protect, remembered from its manifest)";
+	if (!KNOWN(have, HaveDomain, power) || have->power == found_power_Dying) {
+		change_block(
+			planner, change, CHANGE_UNKNOWN, "it is being torn down, or its state is not known");
+		return;
+	}
+	if (obstacle) {
+		block_prune(planner, change, obstacle);
+		return;
+	}
+	struct draft *gone = plan_stop(planner, change, name, have, have->mark->shutdown, NULL);
+	plan_inline_volumes(planner, change, have->uuid, gone);
+}
+
+static bool in_use(const struct planner *planner, const struct HaveVolume *volume)
+{
+	const struct list *domains = &planner->have->found->domains;
+	const struct LayerFound *top =
+		volume->chain.count ? volume->chain.item[volume->chain.count - 1] : NULL;
+	for (uint32_t i = 0; i < domains->count; i++) {
+		const struct HaveDomain *domain = domains->item[i];
+		if (volume->label->domain && strcmp(volume->label->domain, domain->uuid) == 0 &&
+			(!KNOWN(domain, HaveDomain, spec) || !domain->spec))
+			return true; /* it may be */
+		const struct list *disks = domain->spec ? &domain->spec->disks : &(struct list){0};
+		for (uint32_t k = 0; k < disks->count; k++) {
+			const struct Disk *disk = disks->item[k];
+			if (top &&
+				((disk->id && top->id && strcmp(disk->id, top->id) == 0) ||
+					(disk->target && top->path && strcmp(disk->target, top->path) == 0)))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A volume that nothing wants and nothing uses, with reclaim Delete in its label: a declared one whose
+ * manifest is gone, an inline one whose disk or domain is gone. What is retained is left to `gc`. */
+static void prune_volume(struct planner *planner, const struct HaveVolume *volume)
+{
+	const struct Label *label = volume->label;
+	if (!label || !label->source || !KNOWN(label, Label, reclaim) || label->reclaim != reclaim_Delete)
+		return;
+	const struct source_root *root = root_of(planner, label->source);
+	if (!root || want_volume(planner->want, volume->uid) || in_use(planner, volume))
+		return;
+	if (label->domain && have_domain(planner->have, label->domain) &&
+		!is_wanted_domain(planner, label->domain))
+		return; /* goes with its domain */
+	if (planner->options->only)
+		return;
+	struct change *change = change_add(planner,
+		arena_format(planner->arena, "Volume/%s", volume->name ? volume->name : volume->uid), NULL,
+		NULL);
+	change->have_volume = volume;
+	change->kind = CHANGE_DESTROY;
+	change->blast = level_data_loss;
+	const char *obstacle = root_obstacle(planner, root);
+	if (label->protect)
+		obstacle = "it is protected";
+	if (obstacle)
+		block_prune(planner, change, obstacle);
+	else
+		draft_remove(planner, change, volume, NULL);
+}
+
+void plan_prune(struct planner *planner)
+{
+	if (!planner->options->prune || !planner->have->known)
+		return;
+	const struct Observation *found = planner->have->found;
+	for (uint32_t i = 0; i < found->domains.count; i++) {
+		const struct HaveDomain *domain = found->domains.item[i];
+		if (KNOWN(domain, HaveDomain, owned) && domain->owned &&
+			!is_wanted_domain(planner, domain->uuid))
+			prune_domain(planner, domain);
+	}
+	for (uint32_t i = 0; planner->have->storage_known && i < found->volumes.count; i++)
+		prune_volume(planner, found->volumes.item[i]);
+}

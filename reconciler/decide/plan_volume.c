@@ -1,0 +1,223 @@
+/* Volumes: what has to be done so that a wanted volume is there, layer by layer from the bottom. An inline
+ * volume's actions stand in the change of its domain, a declared one has a change of its own. Images are
+ * checked before the first layer that stands on them. */
+#include "decide/planner.h"
+#include "model/quantity.h"
+#include <string.h>
+
+static const char *layer_words(struct arena *arena, const struct Layer *layer)
+{
+	char size[32];
+	if (layer->image)
+		return arena_format(arena, "image %s", layer->image->name);
+	if (layer->overlay)
+		return layer->overlay->at[OverlayLayer_size] ? arena_format(arena, "overlay qcow2 %s",
+								       size_text(layer->overlay->size, size))
+							     : "overlay qcow2";
+	if (layer->file)
+		return arena_format(arena, "file %s %s", choice_disk_format[layer->file->format],
+			size_text(layer->file->size, size));
+	for (int i = 0; i < type_Layer.count; i++)
+		if (layer->at[i])
+			return type_Layer.fields[i].key;
+	return "nothing";
+}
+
+const char *volume_words(struct arena *arena, const struct wanted_volume *volume)
+{
+	const char *words = "";
+	for (uint32_t i = 0; i < volume->chain.count; i++)
+		words = arena_format(
+			arena, "%s%s%s", words, i ? " <- " : "", layer_words(arena, volume->chain.item[i]));
+	return words;
+}
+
+/* Why a layer cannot stand on its image, or NULL. */
+static const char *image_obstacle(struct planner *planner, const struct Layer *layer)
+{
+	if (!layer->image)
+		return NULL;
+	const char *name = layer->image->name;
+	const struct wanted_image *image = want_image(planner->want, name);
+	if (!image)
+		return arena_format(planner->arena, "there is no Image/%s", name);
+	const struct HaveImage *have = have_image(planner->have, name);
+	if (image->object->refused)
+		return arena_format(
+			planner->arena, "Image/%s is not yet supported: %s", name, image->object->refused);
+	if (have && KNOWN(have, HaveImage, present) && !have->present)
+		return arena_format(planner->arena, "Image/%s: %s is not there", name, image->path);
+	if (image->sha256 && have && KNOWN(have, HaveImage, digest) &&
+		strcmp(have->digest, image->sha256) != 0)
+		return arena_format(planner->arena, "Image/%s: %s has sha256 %s, wanted is %s", name,
+			image->path, have->digest, image->sha256);
+	return NULL;
+}
+
+/* The action that checks the digest of an image, one for all volumes on it; NULL where nothing is asked or it
+ * is known to be right. */
+static struct draft *plan_image(
+	struct planner *planner, struct change *change, const struct wanted_image *image)
+{
+	struct image_plan *plan = NULL;
+	for (uint32_t i = 0; i < planner->want->images.count; i++)
+		if (planner->want->images.item[i] == image)
+			plan = &planner->images[i];
+	if (plan->planned)
+		return plan->verify;
+	plan->planned = true;
+	const struct HaveImage *have = have_image(planner->have, image->name);
+	if (!image->sha256 || (have && KNOWN(have, HaveImage, digest)))
+		return NULL;
+	plan->verify = draft_add(planner, change, verb_image_verify,
+		arena_format(planner->arena, "Image/%s", image->name), image->name, NULL, NULL);
+	plan->verify->action.image = image;
+	plan->verify->action.at = image->object->at;
+	return plan->verify;
+}
+
+static bool owns_artefact(const struct Layer *layer)
+{
+	return layer->overlay || layer->file;
+}
+
+/* How many layers are there already, counted from the bottom. */
+static uint32_t layers_there(const struct HaveVolume *have)
+{
+	return have && KNOWN(have, HaveVolume, state) && have->state == volume_state_partial
+		       ? have->chain.count
+		       : 0;
+}
+
+static void draft_layers(
+	struct planner *planner, struct change *change, struct volume_plan *plan, struct draft *after)
+{
+	const struct wanted_volume *volume = plan->volume;
+	const char *object = arena_format(planner->arena, "Volume/%s", volume->name);
+	struct draft *last = after;
+	bool made = false;
+	for (uint32_t i = 0; i < volume->chain.count && !plan->blocked; i++)
+		plan->blocked = image_obstacle(planner, volume->chain.item[i]);
+	if (plan->blocked)
+		return;
+	for (uint32_t i = 0; i < volume->chain.count; i++) {
+		const struct Layer *layer = volume->chain.item[i];
+		struct draft *verify = NULL;
+		if (layer->image)
+			verify = plan_image(planner, change, want_image(planner->want, layer->image->name));
+		if (verify) {
+			draft_needs(planner, verify, after);
+			last = verify;
+		}
+		if (!owns_artefact(layer) || i < layers_there(plan->have))
+			continue;
+		last = draft_add(planner, change, verb_volume_create, object, volume->name,
+			arena_format(planner->arena, "(%s)", layer_words(planner->arena, layer)), last);
+		last->action.volume = volume;
+		last->action.have_volume = plan->have;
+		last->action.uid = volume->uid;
+		last->action.layer = i;
+		last->action.at = volume->at;
+		made = true;
+	}
+	plan->last = made || last != after ? last : NULL;
+	plan->ready = true;
+}
+
+/* An overlay stands on the very bytes it was made on: a base that changed since would be read as garbage. */
+static const char *base_changed(struct planner *planner, const struct HaveVolume *have)
+{
+	const struct list *recorded =
+		have->label && KNOWN(have->label, Label, chain) ? &have->label->chain : NULL;
+	for (uint32_t i = 0; recorded && i < recorded->count; i++) {
+		const struct LayerFound *layer = recorded->item[i];
+		if (!KNOWN(layer, LayerFound, base) || !KNOWN(layer, LayerFound, baseId))
+			continue;
+		const struct HaveImage *image = have_image(planner->have, layer->base);
+		if (!image || !KNOWN(image, HaveImage, id) || !KNOWN(image, HaveImage, changed))
+			continue;
+		if (strcmp(layer->baseId, arena_format(planner->arena, "%s %s", image->id, image->changed)) !=
+			0)
+			return arena_format(planner->arena,
+				"BaseChanged: Image/%s is not the file any more that volume %s was made on",
+				layer->base, have->name ? have->name : have->uid);
+	}
+	return NULL;
+}
+
+struct volume_plan *plan_volume(struct planner *planner, struct change *change,
+	const struct wanted_volume *volume, struct draft *after)
+{
+	struct volume_plan *plan = NULL;
+	for (uint32_t low = 0, high = planner->want->volumes.count; low < high && !plan;) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct wanted_volume *here = planner->want->volumes.item[middle];
+		int order = strcmp(here->name, volume->name);
+		if (order == 0)
+			plan = &planner->volumes[middle];
+		else if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (plan->planned)
+		return plan;
+	*plan = (struct volume_plan){
+		.volume = volume, .planned = true, .have = have_volume(planner->have, volume->uid)};
+	if (!planner->have->storage_known)
+		plan->blocked = "storage could not be read, so it is not known what is there";
+	else if (volume->object->refused)
+		plan->blocked = arena_format(planner->arena, "%s is not yet supported: %s",
+			volume->object->text, volume->object->refused);
+	else if (plan->have && KNOWN(plan->have, HaveVolume, state) &&
+		 plan->have->state == volume_state_complete) {
+		plan->blocked = base_changed(planner, plan->have);
+		plan->ready = !plan->blocked;
+	} else if (plan->have && KNOWN(plan->have, HaveVolume, state) &&
+		   plan->have->state == volume_state_broken)
+		plan->blocked = arena_format(planner->arena,
+			"volume %s is there but not what its volume.json says; it is not touched",
+			volume->name);
+	else
+		draft_layers(planner, change, plan, after);
+	return plan;
+}
+
+void plan_declared_volume(struct planner *planner, const struct wanted_volume *volume)
+{
+	struct change *change = change_add(planner, volume->object->text, volume->object, volume->object->at);
+	change->volume = volume;
+	change->have_volume = have_volume(planner->have, volume->uid);
+	if (volume->object->refused) {
+		report_error(planner->report, volume->object->refused_at, volume->object->text, NULL,
+			"%s is not yet supported", volume->object->refused);
+		change_block(planner, change, CHANGE_BLOCKED,
+			arena_format(planner->arena, "%s is not yet supported", volume->object->refused));
+		return;
+	}
+	if (!planner->have->known || !planner->have->storage_known) {
+		change_block(planner, change, CHANGE_UNKNOWN,
+			planner->have->why_unknown ? planner->have->why_unknown
+						   : "storage could not be read");
+		return;
+	}
+	struct volume_plan *plan = plan_volume(planner, change, volume, NULL);
+	if (!plan->ready) {
+		change_block(planner, change, CHANGE_BLOCKED, plan->blocked);
+		return;
+	}
+	if (change->actions.count) {
+		change->kind = CHANGE_CREATE;
+		return;
+	}
+	struct list differences = {0};
+	diff_volume(planner->arena, planner->want, planner->have, volume, plan->have, &differences);
+	change_differences(planner, change, &differences);
+	for (uint32_t i = 0; i < change->difference_count; i++) {
+		const struct difference *difference = &change->differences[i];
+		if (difference->effect > change->blast)
+			change->blast = difference->effect;
+		change_block(planner, change, difference->unknown ? CHANGE_UNKNOWN : CHANGE_BLOCKED,
+			difference->unknown ? "what is there could not be read" : difference->refused);
+	}
+}
