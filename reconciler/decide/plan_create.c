@@ -63,16 +63,6 @@ struct Record *record_of(
 	return record;
 }
 
-static bool record_same(const struct Record *want, const struct Record *have)
-{
-	BUFFER_SCOPED one = {0};
-	BUFFER_SCOPED two = {0};
-	struct json first = json_to_buffer(&one, false), second = json_to_buffer(&two, false);
-	object_json(&first, NULL, &type_Record, want);
-	object_json(&second, NULL, &type_Record, have);
-	return strcmp(buffer_string(&one), buffer_string(&two)) == 0;
-}
-
 static void about_domain(
 	struct draft *draft, const struct wanted_domain *domain, const struct HaveDomain *have)
 {

@@ -54,6 +54,16 @@ static void diff_inline_volumes(
 	}
 }
 
+static bool record_same(const struct Record *want, const struct Record *have)
+{
+	BUFFER_SCOPED one = {0};
+	BUFFER_SCOPED two = {0};
+	struct json first = json_to_buffer(&one, false), second = json_to_buffer(&two, false);
+	object_json(&first, NULL, &type_Record, want);
+	object_json(&second, NULL, &type_Record, have);
+	return strcmp(buffer_string(&one), buffer_string(&two)) == 0;
+}
+
 static void plan_running(struct planner *planner, struct change *change, const struct wanted_domain *domain,
 	const struct HaveDomain *have)
 {

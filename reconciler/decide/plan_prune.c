@@ -101,8 +101,6 @@ static void prune_domain(struct planner *planner, const struct HaveDomain *have)
 		return;
 	const char *name = have->mark->name ? have->mark->name : have->name ? have->name : have->uuid;
 	const char *object = arena_format(planner->arena, "Domain/%s", name);
-	if (planner->options->only && strcmp(planner->options->only, object) != 0)
-		return;
 	struct change *change = change_add(planner, object, NULL, NULL);
 	change->have = have;
 	change->kind = CHANGE_DESTROY;
@@ -158,8 +156,6 @@ static void prune_volume(struct planner *planner, const struct HaveVolume *volum
 	if (label->domain && have_domain(planner->have, label->domain) &&
 		!is_wanted_domain(planner, label->domain))
 		return; /* goes with its domain */
-	if (planner->options->only)
-		return;
 	struct change *change = change_add(planner,
 		arena_format(planner->arena, "Volume/%s", volume->name ? volume->name : volume->uid), NULL,
 		NULL);
@@ -177,7 +173,7 @@ static void prune_volume(struct planner *planner, const struct HaveVolume *volum
 
 void plan_prune(struct planner *planner)
 {
-	if (!planner->options->prune || !planner->have->known)
+	if (!planner->options->prune || planner->options->only || !planner->have->known)
 		return;
 	const struct Observation *found = planner->have->found;
 	for (uint32_t i = 0; i < found->domains.count; i++) {
