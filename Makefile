@@ -47,4 +47,15 @@ unit: $(UNIT) ## run the Criterion tests
 	@for t in $(UNIT); do ASAN_OPTIONS=log_path=$(abspath $B)/tests/sanitizer $$t || exit 1; done
 	@if ls $B/tests/sanitizer.* >/dev/null 2>&1; then cat $B/tests/sanitizer.*; exit 1; fi
 
+# tests/lab/lab: a real Xen host under QEMU; the first use builds it, as root
+.PHONY: test-xen
+test-xen: all ## run the scenarios on a real Xen, each on a fresh machine (S="FILE..." for some of them)
+	tests/lab/run -p $B/xensteer $S
+
+.PHONY: lab
+lab: all ## a root shell on a real Xen host with the program in it
+	@tests/lab/lab list | grep -qx lab || tests/lab/lab start lab
+	@cp $B/xensteer "$$(tests/lab/lab share lab)/"
+	@tests/lab/lab interactive lab
+
 -include $(OBJECTS:.o=.d) $(UNIT:=.d)

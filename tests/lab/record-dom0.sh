@@ -1,6 +1,5 @@
 # Runs in dom0 on behalf of record.sh: every state of a domain, and what xl and xenstore say of it.
-# shellcheck shell=bash
-. /lab.sh
+# shellcheck shell=bash disable=SC2016
 mkdir -p /src/recorded /var/rec && cd /var/rec || exit 1
 out=/src/recorded
 
@@ -81,7 +80,7 @@ session shutdown.session 'xl shutdown off'
 session shutdown.session 'xl reboot rebooted'
 xenstore-write "/local/domain/$(xl domid crashed)/data/cmd" 'echo c >/proc/sysrq-trigger'
 sleep 2
-mk half pv 128 "'$(echo "$raw" | sed s/data/half/)'"
+mk half pv 128 "'${raw/data/half}'"
 cp base.raw half.raw
 xl create /tmp/half.cfg >/dev/null 2>&1 &
 pid=$!
@@ -89,7 +88,7 @@ sleep 0.2
 kill -9 $pid
 wait $pid 2>/dev/null
 lists at-kill
-mk later pv 128 "'$(echo "$raw" | sed s/data/later/)'"
+mk later pv 128 "'${raw/data/later}'"
 cp base.raw later.raw
 xl create /tmp/later.cfg >/dev/null 2>&1 &
 pid=$!
@@ -117,8 +116,7 @@ keep xenstore-backends-after-destroy.txt xenstore-ls -f /local/domain/0/backend
 
 # ---- a guest as it shuts down, with a monitor and without: the lists, one after another
 follow() { # TAG NAME
-	local n
-	for n in 1 2 3 4 5 6 7 8 9 10; do
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		session "going-$1.session" "xl list -v | tail -n +2; xl list -l $2 | head -n 3 | tr -d '\n'; losetup -a"
 	done
 }
@@ -297,4 +295,4 @@ session destroy.session 'xl destroy rich'
 session losetup.session 'losetup -a   # the end'
 keep xenstore-after-all.txt xenstore-ls -f /
 ls /var/log/xen >"$out/log-files.txt"
-clean
+leftovers
