@@ -18,6 +18,7 @@ enum {
 
 struct report {
 	struct arena *arena;
+	struct list kept; /* arenas */
 	size_t count;
 	size_t counts[SEVERITY_NOTE + 1]; /* with those that were not kept */
 	size_t left_out;
@@ -41,8 +42,15 @@ void report_free(struct report *report)
 {
 	if (!report)
 		return;
+	for (uint32_t i = 0; i < report->kept.count; i++)
+		arena_free(report->kept.item[i]);
 	arena_free(report->arena);
 	free(report);
+}
+
+void report_keep(struct report *report, struct arena *arena)
+{
+	list_add(report->arena, &report->kept, arena);
 }
 
 static int mark_compare(const struct mark *a, const struct mark *b)

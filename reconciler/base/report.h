@@ -56,6 +56,9 @@ bool report_add(struct report *, enum severity, const struct mark *, const char 
 #define report_note(report, mark, object, hint, ...) \
 	report_add((report), SEVERITY_NOTE, (mark), (object), (hint), __VA_ARGS__)
 
+/* Gives the report an arena to free with itself: the text that its marks point into, where nothing else keeps it. */
+void report_keep(struct report *, struct arena *);
+
 size_t report_count(const struct report *, enum severity);
 /* Diagnostics in printing order; the array belongs to the report until the next report_add. */
 size_t report_all(struct report *, const struct diagnostic **first);

@@ -79,14 +79,14 @@ struct node *node_from_json(
 {
 	const char *end = text;
 	JSON_SCOPED json = cJSON_ParseWithLengthOpts(text, size, &end, false);
+	if (rest)
+		*rest = end;
 	if (!json) {
 		position_report(
 			report, text, end, size ? "not JSON" : "nothing there where JSON was expected");
 		return NULL;
 	}
-	if (rest) {
-		*rest = end;
-	} else {
+	if (!rest) {
 		while (end < text + size && strchr(" \t\r\n", *end) && *end)
 			end++;
 		if (end < text + size) {
