@@ -3,6 +3,6 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The descriptor, close-on-exec, whose closing gives the lock back; or -1: *holder is then the other's pid (0 if not
- * known) or errno is set and *holder is -1. Makes the folder that the file stands in. */
+/* The descriptor, close-on-exec, whose closing gives the lock back; or -1: *holder is then the other's pid (0
+ * if not known) or errno is set and *holder is -1. Makes the folder that the file stands in. */
 int lock_take(const char *path, pid_t *holder);

@@ -1,10 +1,16 @@
-/* Storage: volumes as lists of layers. Three instances: real layers (storage/real.c), the simulator's, a snapshot's.
- * Layout on disk, all of it found again by name and place alone:
+/* Storage: volumes as lists of layers. Three instances: real layers (storage/real.c), the simulator's, a
+ * snapshot's. Layout on disk, all of it found again by name and place alone:
  *
  *   STATE/volumes/UID/volume.json        the label: written first, removed last
  *   STATE/volumes/UID/0-file.raw         layer 0, named INDEX-LAYER.FORMAT
- *   STATE/volumes/UID/.1-overlay.qcow2.part   work in progress; an observer removes nothing, the next creation does
- *   STATE/images/NAME.json               a cached digest, with the id, size and mtime that it was computed for */
+ *   STATE/volumes/UID/.1-overlay.qcow2.part   work in progress; an observer removes nothing, the next
+ * creation does STATE/images/NAME.json               a cached digest, with the id, size and mtime that it was
+ * computed for
+ *
+ * HaveImage.changed is "SIZE@SECONDS.NANOSECONDS"; LayerFound.baseId is HaveImage's "ID CHANGED". In a label,
+ * baseId and digest of a layer say what its base (an image: the image itself) was when the layer was made; in
+ * a found chain those of an image say what it is now, those of other layers are the label's. A base changed
+ * where the two differ. */
 #pragma once
 #include "base/run.h"
 #include "model/action.h"
@@ -14,7 +20,8 @@ struct storage {
 };
 struct storage_driver {
 	const char *name;
-	/* Fills found->volumes and, for the images of WANT, found->images; have->storage_known false if it cannot. */
+	/* Fills found->volumes and, for the images of WANT, found->images; have->storage_known false if it
+	 * cannot. */
 	void (*observe)(struct storage *, const struct want *, struct have *);
 	void (*begin)(struct storage *, const struct action *, const struct links *);
 	/* Never waits. */
@@ -23,5 +30,8 @@ struct storage_driver {
 	void (*close)(struct storage *);
 };
 
-/* Real layers below state_dir; children in the runner. NULL and a diagnostic if the folder cannot be used. */
-struct storage *storage_real(const char *state_dir, const char *image_dir, const char *owner, struct runner *, struct report *);
+/* Real layers below state_dir; children in the runner. NULL and a diagnostic if the folder cannot be used.
+ * Makes no folder before the first action does. image_dir may be NULL; the texts are copied, the runner must
+ * outlive it. */
+struct storage *storage_real(
+	const char *state_dir, const char *image_dir, const char *owner, struct runner *, struct report *);

@@ -1,0 +1,50 @@
+/* The layers that are built, and what all of them share: their look-up, how one fails, and the link that a
+ * found one gives to the next. */
+#include "storage/layer.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct layer_driver *const layers[] = {&layer_image, &layer_overlay, &layer_file};
+
+const struct layer_driver *layer_find(const char *key)
+{
+	for (size_t i = 0; i < sizeof(layers) / sizeof(*layers); i++)
+		if (text_equal(layers[i]->key, key))
+			return layers[i];
+	return NULL;
+}
+
+const char *layer_key(const struct Layer *layer)
+{
+	for (int i = 0; i < type_Layer.count; i++)
+		if (*field_mark(&type_Layer, i, layer))
+			return type_Layer.fields[i].key;
+	return NULL;
+}
+
+bool layer_fail(struct layer_job *job, bool terminal, const char *hint, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+	va_start(arguments, format);
+	int size = vasprintf(&text, format, arguments);
+	va_end(arguments);
+	job->error = size < 0 ? "no memory for the words of an error" : arena_text(job->arena, text);
+	if (size >= 0)
+		free(text);
+	job->hint = hint;
+	job->terminal = terminal;
+	return false;
+}
+
+struct link layer_link(const struct LayerFound *found)
+{
+	return (struct link){
+		.path = found->path,
+		.id = found->id,
+		.format = (enum disk_format)found->format,
+		.block = found->id && text_starts(found->id, "b:"),
+		.size = found->size,
+	};
+}

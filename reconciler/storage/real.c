@@ -1,0 +1,206 @@
+/* Real storage: layers on this machine's disks. begin does what takes no time and starts at most one program
+ * in the runner; reap looks whether a program has ended, lets the verb check and publish what it made, and
+ * never waits. The verbs are in create.c, remove.c and verify.c, what is found in volume.c and image.c. */
+#include "storage/artefact.h"
+#include "storage/image.h"
+#include "storage/work.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static struct real *real_of(const struct storage *storage)
+{
+	return (struct real *)storage;
+}
+
+static const struct work_verb *const verbs[] = {&work_create, &work_remove, &work_verify};
+
+static const struct work_verb *verb_of(enum verb verb)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (verbs[i]->verb == verb)
+			return verbs[i];
+	return NULL;
+}
+
+bool work_fail(struct work *work, enum outcome outcome, const char *hint, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+	va_start(arguments, format);
+	int size = vasprintf(&text, format, arguments);
+	va_end(arguments);
+	work->result.outcome = outcome;
+	work->result.message =
+		size < 0 ? "no memory for the words of an error" : arena_text(work->arena, text);
+	work->result.hint = hint;
+	if (size >= 0)
+		free(text);
+	return false;
+}
+
+bool work_fail_errno(struct work *work, int error, const char *path)
+{
+	if (error == ENOSPC || error == EDQUOT)
+		return work_fail(work, OUTCOME_TRANSIENT, artefact_full_hint, "%s: %s", path, artefact_full);
+	return work_fail(work, OUTCOME_TRANSIENT, NULL, "%s: %s", path, strerror(error));
+}
+
+/* The words for a program that failed. */
+static void child_failed(struct work *work, const struct run_result *result)
+{
+	const char *words = run_failure(work->arena, work->argv, result);
+	if (!result->started && result->error == ENOENT)
+		work_fail(work, OUTCOME_TERMINAL, "install qemu-utils and coreutils",
+			"%s is not installed: %s", work->argv[0], words);
+	else if (result->started && strstr(result->errors, "No space left on device"))
+		work_fail(work, OUTCOME_TRANSIENT, artefact_full_hint, "%s: %s", artefact_full, words);
+	else
+		work_fail(work, OUTCOME_TRANSIENT, NULL, "%s", words);
+}
+
+static void work_end(struct work *work)
+{
+	const struct run_result *result = child_result(work->child);
+	if (result->started && !result->timed_out && !result->signaled && result->status == 0) {
+		work->verb->finish(work);
+	} else {
+		child_failed(work, result);
+		if (work->verb->abandon)
+			work->verb->abandon(work);
+	}
+	child_drop(work->child);
+	work->child = NULL;
+	work->ended = true;
+}
+
+static void work_free(struct work *work)
+{
+	if (work->child)
+		child_drop(work->child);
+	arena_free(work->arena);
+}
+
+static void begin(struct storage *storage, const struct action *action, const struct links *links)
+{
+	/* what is below a layer is found on the disk again, by the label: it also holds for a creation that
+	 * is resumed */
+	(void)links;
+	struct real *real = real_of(storage);
+	struct arena *arena = arena_new();
+	struct work *work = arena_make(arena, struct work), **last = &real->first;
+	*work = (struct work){.arena = arena, .real = real, .verb = verb_of(action->verb)};
+	work->result.id = action->id;
+	while (*last)
+		last = &(*last)->next;
+	*last = work;
+
+	if (!work->verb)
+		work_fail(
+			work, OUTCOME_TERMINAL, NULL, "storage cannot do %s", verb_table[action->verb].verb);
+	else if (work->verb->begin(work, action) && work->argv) {
+		/* in the C locale a full disk is known by its words */
+		static const char *const environment[] = {"LC_ALL=C", NULL};
+		work->child = runner_start(real->runner, work->argv, environment,
+			verb_table[action->verb].deadline * (int64_t)1000);
+		return;
+	}
+	work->ended = true;
+}
+
+static bool reap(struct storage *storage, struct finished *done)
+{
+	for (struct work **at = &real_of(storage)->first; *at; at = &(*at)->next) {
+		struct work *work = *at;
+		if (work->child && child_ended(work->child))
+			work_end(work);
+		if (!work->ended)
+			continue;
+		struct arena *arena = done->arena;
+		*done = work->result;
+		done->arena = arena;
+		done->message = arena_text(arena, done->message);
+		done->hint = arena_text(arena, done->hint);
+		done->link.place = arena_text(arena, done->link.place);
+		done->link.path = arena_text(arena, done->link.path);
+		done->link.id = arena_text(arena, done->link.id);
+		*at = work->next;
+		work_free(work);
+		return true;
+	}
+	return false;
+}
+
+static unsigned busy(const struct storage *storage)
+{
+	unsigned count = 0;
+	for (const struct work *work = real_of(storage)->first; work; work = work->next)
+		count++;
+	return count;
+}
+
+static void observe(struct storage *storage, const struct want *want, struct have *have)
+{
+	struct real *real = real_of(storage);
+	const char *why;
+	have->storage_known = volume_observe(real, have, &why);
+	if (!have->storage_known && !have->why_unknown)
+		have->why_unknown = why;
+	have->found->at[Observation_images] = &mark_observed;
+	for (uint32_t i = 0; want && i < want->images.count; i++)
+		list_add(have->arena, &have->found->images,
+			image_observe(have->arena, want->images.item[i], real->state_dir));
+}
+
+static void close_real(struct storage *storage)
+{
+	struct real *real = real_of(storage);
+	for (struct work *work = real->first, *next; work; work = next) {
+		next = work->next;
+		work_free(work);
+	}
+	arena_free(real->arena);
+}
+
+static const struct storage_driver driver = {
+	.name = "real",
+	.observe = observe,
+	.begin = begin,
+	.reap = reap,
+	.busy = busy,
+	.close = close_real,
+};
+
+struct storage *storage_real(const char *state_dir, const char *image_dir, const char *owner,
+	struct runner *runner, struct report *report)
+{
+	static const char hint[] = "--state-dir names another one";
+	struct stat status;
+	if (state_dir[0] != '/') {
+		report_error(report, NULL, NULL, NULL, "state folder %s is no absolute path", state_dir);
+		return NULL;
+	}
+	bool there = stat(state_dir, &status) == 0;
+	if (!there && errno != ENOENT) {
+		report_error(report, NULL, NULL, hint, "state folder %s: %s", state_dir, strerror(errno));
+		return NULL;
+	}
+	if (there && !S_ISDIR(status.st_mode)) {
+		report_error(report, NULL, NULL, hint, "state folder %s is no folder", state_dir);
+		return NULL;
+	}
+	struct arena *arena = arena_new();
+	struct real *real = arena_make(arena, struct real);
+	*real = (struct real){
+		.storage.driver = &driver,
+		.arena = arena,
+		.state_dir = arena_text(arena, state_dir),
+		.image_dir = arena_text(arena, image_dir),
+		.owner = arena_text(arena, owner),
+		.runner = runner,
+	};
+	return &real->storage;
+}

@@ -1,0 +1,69 @@
+/* Real storage from the inside: one `struct work` per begun action, and the verbs that it may carry out. A
+ * verb has a beginning, at most one program, and an end. */
+#pragma once
+#include "storage/identity.h"
+#include "storage/layer.h"
+
+struct real {
+	struct storage storage;
+	struct arena *arena; /* of the texts here */
+	const char *state_dir, *image_dir, *owner;
+	struct runner *runner;
+	struct work *first; /* begun and not yet reaped, in the order of beginning */
+};
+
+struct work {
+	struct work *next;
+	struct arena *arena; /* of all that belongs to this work */
+	const struct real *real;
+	const struct work_verb *verb;
+	int64_t deadline_ms;
+	const char *const *argv; /* set by begin: the program to run; NULL: the work is done */
+	struct child *child;
+	bool ended;
+	struct finished result;
+
+	/* volume.create */
+	const char *folder;
+	struct Label *label;
+	const struct layer_driver *driver;
+	struct layer_job job;
+	/* image.verify */
+	struct wanted_image image;
+	struct identity before;
+};
+
+struct work_verb {
+	enum verb verb;
+	/* false: the work failed, by work_fail. */
+	bool (*begin)(struct work *, const struct action *);
+	/* After the program has succeeded; NULL for verbs that run none. */
+	bool (*finish)(struct work *);
+	/* After it has failed: takes away what it left. May be NULL. */
+	void (*abandon)(struct work *);
+};
+extern const struct work_verb work_create, work_remove, work_verify;
+
+/* Says how the work failed, with a text in its arena; always false. */
+bool work_fail(struct work *, enum outcome, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The same for errno `error` of something done to `path`; a full disk is said as such. */
+bool work_fail_errno(struct work *, int error, const char *path);
+
+/* Is the text a uid as we write them? Checked before it becomes part of a path. */
+bool volume_is_uid(const char *text);
+/* STATE/volumes/UID */
+const char *volume_folder(struct arena *, const struct real *, const char *uid);
+/* What of our naming stands in a volume's folder, and the first name that is not ours (NULL: none). false
+ * with errno. */
+struct volume_files {
+	uint32_t layers, parts;
+	const char *layer, *other; /* one of each, in the arena */
+};
+bool volume_files(struct arena *, const char *folder, struct volume_files *)
+	__attribute__((warn_unused_result));
+/* A job on layer `index` of the volume in `folder`, with an empty `found`. */
+struct layer_job volume_job(struct arena *, const struct real *, const char *folder, uint32_t index);
+/* Everything below STATE/volumes that is of our owner, into have->found->volumes; false: *why says why it
+ * could not be listed. */
+bool volume_observe(const struct real *, struct have *, const char **why) __attribute__((warn_unused_result));
