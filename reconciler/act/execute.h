@@ -20,11 +20,20 @@ struct executor {
 	uint32_t parallelism;
 	volatile const int *stop; /* becomes non-zero: begin nothing more, let running actions finish */
 	void (*told)(void *context, const struct progress *);
+	/* Leave this action (and what needs it) out now? NULL: none. */
+	bool (*skip)(void *context, const struct action *);
 	void *context;
 };
 
+struct failure {
+	const struct action *action;
+	bool terminal; /* another try would end the same */
+	const char *message, *hint;
+};
 struct execution {
 	uint32_t done, failed, held;
-	bool terminal; /* every failure was terminal: another pass would do the same */
+	struct list failures; /* struct failure */
 };
-struct execution execute(const struct executor *, const struct plan *, const struct have *, struct report *);
+/* Returns when nothing runs any more. Failures lie in `into`; the report gets warnings only. */
+struct execution execute(const struct executor *, const struct plan *, const struct have *, struct arena *into,
+	struct report *);

@@ -120,6 +120,7 @@ static void gate(struct planner *planner, struct change *change, const char *rea
 	planner->plan->needs_consent = true;
 	change_block(planner, change, CHANGE_BLOCKED,
 		arena_format(planner->arena, "not removed without consent: %s", reason));
+	change->cause = CAUSE_LIMITS;
 }
 
 void gate_removals(struct planner *planner)

@@ -34,6 +34,7 @@ void change_block(struct planner *planner, struct change *change, enum change_ki
 {
 	change->kind = kind;
 	change->allowed = false;
+	change->cause = CAUSE_ERROR;
 	change->actions.count = 0;
 	change_reason(planner, change, reason);
 }
@@ -61,6 +62,7 @@ struct draft *draft_add(struct planner *planner, struct change *change, enum ver
 	struct draft *draft = arena_make(planner->arena, struct draft);
 	draft->action.verb = verb;
 	draft->action.object = object;
+	draft->action.change = change->object;
 	draft->action.blast = verb_table[verb].blast;
 	draft->action.text = worded(planner->arena, verb_table[verb].wording, name, more);
 	draft->action.at = change->at;

@@ -18,12 +18,21 @@ enum change_kind {
 };
 extern const char *const change_name[CHANGE_KINDS];
 
+/* Why something that is wanted is not done: what an exit code is made of. */
+enum cause {
+	CAUSE_NONE,
+	CAUSE_STAGED, /* waits for the guest's next restart */
+	CAUSE_LIMITS, /* caps, consent, protection, --allow, or not yet supported on this host */
+	CAUSE_ERROR,  /* something is missing, in conflict or not yet supported */
+};
+
 struct change {
 	const char *object; /* "Domain/web-1" */
 	enum change_kind kind;
 	enum level blast;   /* the worst of what is wanted, allowed or not */
 	bool allowed;       /* something of it will be done, or nothing needs to be */
 	const char *reason; /* blocked, unknown, and what is left out: one line for people; NULL otherwise */
+	enum cause cause;
 	const char *detail; /* "keeps volume old-xvda", or NULL */
 	const struct mark *at;
 	const struct object *subject;   /* NULL: its file is gone */

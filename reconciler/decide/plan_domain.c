@@ -10,33 +10,43 @@
 #include "decide/planner.h"
 #include <string.h>
 
+static void worse(struct change *change, enum cause cause)
+{
+	if (cause > change->cause)
+		change->cause = cause;
+}
+
+/* Says of what is not done why not. A change that only waits for a restart is staged; all else is a limit. */
 static void explain(
 	struct planner *planner, struct change *change, const struct wanted_domain *domain, bool anew)
 {
-	const enum level limit = allowed_level(planner, domain);
 	enum level beyond = level_none;
 	bool unknown = false;
-	for (uint32_t i = 0; i < change->difference_count; i++) {
+	for (uint32_t i = 0; i < change->difference_count && !anew; i++) {
 		const struct difference *difference = &change->differences[i];
-		if (change->difference_allowed[i] || anew)
+		if (change->difference_allowed[i])
 			continue;
 		if (difference->unknown)
 			unknown = true;
-		else if (difference->refused)
+		else if (difference->refused) {
 			change_reason(planner, change, difference->refused);
-		else if (difference->effect > beyond)
+			worse(change, CAUSE_LIMITS);
+		} else if (difference->effect > beyond)
 			beyond = difference->effect;
 	}
-	if (unknown)
+	if (unknown) {
 		change_reason(planner, change, "not everything about it could be found out");
+		worse(change, CAUSE_ERROR);
+	}
 	if (beyond == level_none)
 		return;
+	worse(change, beyond == level_restart || beyond == level_reattach ? CAUSE_STAGED : CAUSE_LIMITS);
 	if (domain->object->domain->metadata->protect && beyond >= level_recreate)
 		change_reason(planner, change, "it is protected (metadata.protect)");
 	else
 		change_reason(planner, change,
 			arena_format(planner->arena, "%s required (not allowed: disruption is %s)",
-				choice_level[beyond], choice_level[limit]));
+				choice_level[beyond], choice_level[allowed_level(planner, domain)]));
 }
 
 /* Differences of inline volumes count as differences of their domain. */

@@ -56,6 +56,7 @@ static void block_prune(struct planner *planner, struct change *change, const ch
 {
 	change_block(
 		planner, change, CHANGE_BLOCKED, arena_format(planner->arena, "not removed: %s", reason));
+	change->cause = CAUSE_LIMITS;
 	planner->plan->prune_blocked = true;
 	if (!planner->plan->prune_reason)
 		planner->plan->prune_reason = reason;

@@ -39,7 +39,8 @@ struct planner {
 
 /* Adds a change to the plan. The object's text is shared, not copied. */
 struct change *change_add(struct planner *, const char *object, const struct object *subject, const struct mark *at);
-/* Nothing of it is done, for this reason; its drafted actions are dropped. */
+/* Nothing of it is done, for this reason; its drafted actions are dropped. The cause is an error; callers that mean
+ * another set it. */
 void change_block(struct planner *, struct change *, enum change_kind, const char *reason);
 /* Adds a reason to what the change says for people. */
 void change_reason(struct planner *, struct change *, const char *reason);

@@ -23,6 +23,7 @@ struct action {
 	uint32_t id; /* place in execution order, from 1: printed as a1, a2 ... */
 	enum verb verb;
 	const char *object;	   /* "Domain/web-1", "Volume/web-1-xvda" */
+	const char *change;	   /* object of the change that it is part of */
 	const char *text;	   /* for people, no secrets */
 	enum level blast;
 	const struct mark *at;	   /* what asked for it; NULL: the file is gone */
