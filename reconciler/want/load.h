@@ -13,6 +13,9 @@ struct load_options {
 };
 /* Always returns a WANT (perhaps with nothing in it); diagnostics say what is wrong. */
 struct want *want_load(const struct load_options *, struct report *);
+/* The same of one text that stands in memory, under a name that is given (an absolute path). */
+struct want *want_load_text(
+	const struct load_options *, const char *name, const char *text, size_t size, struct report *);
 void want_free(struct want *);
 static inline void want_drop(struct want **want)
 {

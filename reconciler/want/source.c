@@ -1,0 +1,199 @@
+/* A walk over a folder, depth first, each folder's names in byte order. Symlinks are followed, so that a tree
+ * that is swapped as a whole by a link loads like any other; a folder that stands inside itself is not
+ * entered again. Nothing is skipped silently but dot names and other endings: what might have held a manifest
+ * and could not be read makes the source incomplete, and then nothing is pruned. */
+#include "want/source.h"
+#include "base/file.h"
+#include "want/yaml.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FOLDERS_DEEP = 64 };
+
+struct walk {
+	struct arena *arena;
+	struct source_root *root;
+	struct list *files;
+	uint32_t files_before; /* of earlier roots */
+	struct report *report;
+	struct {
+		dev_t device;
+		ino_t inode;
+	} above[FOLDERS_DEEP];
+	unsigned depth;
+};
+
+static void folder_drop(DIR **folder)
+{
+	if (*folder)
+		closedir(*folder);
+}
+#define FOLDER_SCOPED __attribute__((cleanup(folder_drop))) DIR *
+
+static struct mark *mark_whole(struct arena *arena, const struct text_file *file)
+{
+	struct mark *mark = arena_make(arena, struct mark);
+	mark->file = file;
+	return mark;
+}
+
+/* A diagnostic about a path that has no text: it has a place, but no line. */
+static void __attribute__((format(printf, 4, 5)))
+path_error(struct walk *walk, const char *name, const char *hint, const char *format, ...)
+{
+	struct text_file *file = arena_make(walk->arena, struct text_file);
+	file->name = name;
+	file->root = walk->root;
+	va_list arguments;
+	va_start(arguments, format);
+	char message[512];
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	report_error(walk->report, mark_whole(walk->arena, file), NULL, hint, "%s", message);
+}
+
+static bool is_manifest(const char *name)
+{
+	return text_ends(name, ".yaml") || text_ends(name, ".yml") || text_ends(name, ".json");
+}
+
+static void file_add(struct walk *walk, const char *name, const char *path)
+{
+	for (uint32_t i = 0; i < walk->files_before; i++)
+		if (strcmp(((struct source_file *)walk->files->item[i])->text.path, path) == 0)
+			return;
+	struct source_file *file = arena_make(walk->arena, struct source_file);
+	file->root = walk->root;
+	file->text.name = name;
+	file->text.path = path;
+	file->text.root = walk->root;
+	list_add(walk->arena, walk->files, file);
+	walk->root->files++;
+
+	file->text.text = file_read(walk->arena, path, YAML_FILE_LIMIT, &file->text.size);
+	const char *hint = NULL, *message = NULL;
+	if (!file->text.text) {
+		message = errno == EFBIG    ? "larger than 16 MiB"
+			  : errno == EINVAL ? "not a regular file"
+					    : arena_format(walk->arena, "cannot be read: %m");
+	} else if (!file->text.size) {
+		message = "the file is empty (zero bytes): a full disk makes such files";
+		hint = "delete it, or leave a comment in it, if it is meant to hold nothing";
+	}
+	if (message) {
+		file->broken = true;
+		report_error(walk->report, mark_whole(walk->arena, &file->text), NULL, hint, "%s", message);
+	}
+}
+
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names of a folder in order, without dot names; false when they could not be read to the end. */
+static bool names_read(struct walk *walk, DIR *folder, struct list *names)
+{
+	for (;;) {
+		errno = 0;
+		struct dirent *entry = readdir(folder);
+		if (!entry)
+			break;
+		if (entry->d_name[0] != '.')
+			list_add(walk->arena, names, arena_text(walk->arena, entry->d_name));
+	}
+	int error = errno;
+	if (names->count)
+		qsort(names->item, names->count, sizeof(*names->item), name_compare);
+	errno = error;
+	return !error;
+}
+
+static void folder_walk(struct walk *walk, const char *name, const char *path);
+
+static void entry_walk(struct walk *walk, int folder, const char *entry, const char *name, const char *path)
+{
+	struct stat stat;
+	if (fstatat(folder, entry, &stat, 0) != 0) {
+		if (is_manifest(entry)) {
+			file_add(walk, name, path);
+		} else if (errno != ENOENT) {
+			/* a dangling link to nowhere holds no manifests; anything else might */
+			walk->root->readable = false;
+			path_error(walk, name, NULL, "cannot be read: %m");
+		}
+	} else if (S_ISDIR(stat.st_mode)) {
+		folder_walk(walk, name, path);
+	} else if (is_manifest(entry)) {
+		file_add(walk, name, path);
+	}
+}
+
+static void folder_walk(struct walk *walk, const char *name, const char *path)
+{
+	FOLDER_SCOPED folder = opendir(path);
+	struct stat stat;
+	if (!folder || fstat(dirfd(folder), &stat) != 0) {
+		walk->root->readable = false;
+		path_error(walk, name, NULL, "the folder cannot be read: %m");
+		return;
+	}
+	for (unsigned i = 0; i < walk->depth; i++)
+		if (walk->above[i].device == stat.st_dev && walk->above[i].inode == stat.st_ino) {
+			struct text_file *file = arena_make(walk->arena, struct text_file);
+			file->name = name;
+			report_warn(walk->report, mark_whole(walk->arena, file), NULL, NULL,
+				"leads back to a folder that it lies in: not followed");
+			return;
+		}
+	if (walk->depth == FOLDERS_DEEP) {
+		walk->root->readable = false;
+		path_error(walk, name, NULL, "more than %d folders deep", FOLDERS_DEEP);
+		return;
+	}
+	walk->above[walk->depth].device = stat.st_dev;
+	walk->above[walk->depth].inode = stat.st_ino;
+	walk->depth++;
+
+	struct list names = {0};
+	if (!names_read(walk, folder, &names)) {
+		walk->root->readable = false;
+		path_error(walk, name, NULL, "the folder cannot be read to its end: %m");
+	}
+	const char *slash = text_ends(name, "/") ? "" : "/";
+	for (uint32_t i = 0; i < names.count; i++) {
+		const char *entry = names.item[i];
+		entry_walk(walk, dirfd(folder), entry,
+			arena_format(walk->arena, "%s%s%s", name, slash, entry),
+			arena_format(walk->arena, "%s/%s", strcmp(path, "/") ? path : "", entry));
+	}
+	walk->depth--;
+}
+
+struct source_root *source_read(
+	struct arena *arena, const char *path, struct list *files, struct report *report)
+{
+	struct source_root *root = arena_make(arena, struct source_root);
+	root->given = arena_text(arena, path);
+	root->path = file_absolute(arena, path);
+	root->readable = true;
+	struct walk walk = {
+		.arena = arena, .root = root, .files = files, .files_before = files->count, .report = report};
+	struct stat status;
+	if (stat(path, &status) != 0) {
+		root->readable = false;
+		path_error(&walk, root->given, NULL,
+			errno == ENOENT ? "no such file or folder" : "cannot be read: %m");
+	} else if (S_ISDIR(status.st_mode)) {
+		folder_walk(&walk, root->given, root->path);
+	} else {
+		root->is_file = true;
+		file_add(&walk, root->given, root->path);
+	}
+	return root;
+}

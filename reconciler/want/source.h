@@ -1,0 +1,17 @@
+/* source: PATHs of the command line to the texts of manifest files. Which files there are, in which order,
+ * and what could not be read; what stands in them is the business of others. */
+#pragma once
+#include "model/want.h"
+
+/* One file that was found. The text comes first: a mark's file is one of these. */
+struct source_file {
+	struct text_file text; /* text.text is NULL where it could not be read */
+	struct source_root *root;
+	bool broken; /* unreadable, zero bytes, or (set by others) with an error in it */
+};
+
+/* Reads a PATH: a file, or all *.yaml, *.yml and *.json below a folder in name order, without dot names. Adds
+ * what it finds to `files` (struct source_file); a file that is there already, by its absolute path, is not
+ * added again. What cannot be read is a diagnostic; a folder that cannot be read to the end leaves the root
+ * not readable. */
+struct source_root *source_read(struct arena *, const char *path, struct list *files, struct report *);
