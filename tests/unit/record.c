@@ -20,10 +20,14 @@ static struct Record *record_make(struct arena *arena, const char *name)
 	KNOW(record, Record, shutdown, type_new(arena, &type_Shutdown));
 	KNOW(record->shutdown, Shutdown, timeout, 90);
 	KNOW(record->shutdown, Shutdown, escalate, escalate_destroy);
-	const char **volumes = arena_array(arena, const char *, 2);
-	volumes[0] = one;
-	volumes[1] = two;
-	KNOW(record, Record, volumes, ((struct texts){volumes, 2}));
+	struct Nic *nic = type_new(arena, &type_Nic);
+	KNOW(nic, Nic, name, "lan");
+	KNOW(nic, Nic, mac, "00:16:3e:00:00:10");
+	list_add(arena, &record->nics, nic);
+	record->at[Record_nics] = &mark_observed;
+	struct pair *pair = arena_make(arena, struct pair);
+	*pair = (struct pair){"nestedhvm", {.kind = VALUE_INT, .number = 1}, &mark_observed};
+	KNOW(record, Record, xl, ((struct map){pair, 1}));
 	return record;
 }
 
@@ -38,8 +42,11 @@ static void record_expect(const struct Record *record, const char *name)
 	cr_assert_not_null(record->shutdown);
 	cr_expect_eq(record->shutdown->timeout, 90);
 	cr_expect_eq(record->shutdown->escalate, escalate_destroy);
-	cr_assert_eq(record->volumes.count, 2);
-	cr_expect_str_eq(record->volumes.item[1], two);
+	cr_assert_eq(record->nics.count, 1);
+	cr_expect_str_eq(((struct Nic *)record->nics.item[0])->mac, "00:16:3e:00:00:10");
+	cr_assert_eq(record->xl.count, 1);
+	cr_expect_str_eq(record->xl.item[0].key, "nestedhvm");
+	cr_expect_eq(record->xl.item[0].value.number, 1);
 }
 
 Test(record, what_is_written_is_listed)
