@@ -94,6 +94,7 @@ static void draft_layers(
 {
 	const struct wanted_volume *volume = plan->volume;
 	const char *object = arena_format(planner->arena, "Volume/%s", volume->name);
+	const struct wanted_image *image = NULL;
 	struct draft *last = after;
 	bool made = false;
 	for (uint32_t i = 0; i < volume->chain.count && !plan->blocked; i++)
@@ -103,13 +104,17 @@ static void draft_layers(
 	for (uint32_t i = 0; i < volume->chain.count; i++) {
 		const struct Layer *layer = volume->chain.item[i];
 		struct draft *verify = NULL;
-		if (layer->image)
-			verify = plan_image(planner, change, want_image(planner->want, layer->image->name));
+		if (layer->image) {
+			image = want_image(planner->want, layer->image->name);
+			verify = plan_image(planner, change, image);
+		}
 		if (verify) {
 			draft_needs(planner, verify, after);
 			last = verify;
 		}
-		if (!owns_artefact(layer) || i < layers_there(plan->have))
+		/* a layer that makes nothing is taken in passing, but a volume of nothing else needs its label, too */
+		bool top = i + 1 == volume->chain.count;
+		if ((!owns_artefact(layer) && !top) || i < layers_there(plan->have))
 			continue;
 		last = draft_add(planner, change, verb_volume_create, object, volume->name,
 			arena_format(planner->arena, "(%s)", layer_words(planner->arena, layer)), last);
@@ -117,6 +122,7 @@ static void draft_layers(
 		last->action.have_volume = plan->have;
 		last->action.uid = volume->uid;
 		last->action.layer = i;
+		last->action.image = image;
 		last->action.at = volume->at;
 		made = true;
 	}

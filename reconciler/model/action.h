@@ -35,7 +35,7 @@ struct action {
 	const char *uid;	   /* of the domain (host verbs) or volume (storage verbs) */
 	const struct wanted_volume *volume;
 	const struct HaveVolume *have_volume;
-	const struct wanted_image *image;
+	const struct wanted_image *image; /* image.verify; volume.create: what the chain names at or below `layer` */
 	const struct Disk *disk;   /* disk.*: WANT's for attach, HAVE's for detach */
 	const struct wanted_volume *disk_volume; /* disk.attach: what it is */
 	const struct Nic *nic;	   /* nic.*: likewise */
