@@ -62,7 +62,20 @@ static bool label_find(struct work *work, const char *uid, struct Label **have)
 	return true;
 }
 
-static struct Label *label_make(struct work *work, const struct wanted_volume *volume)
+/* The source of the manifests: the root, or the folder of a single file; what is recorded stays where it is
+ * above. */
+static const char *source_of(struct work *work, const struct source_root *root, const struct Label *have)
+{
+	if (!root->is_file)
+		return root->path;
+	if (have && KNOWN(have, Label, source) && file_beneath(root->path, have->source))
+		return have->source;
+	const char *slash = strrchr(root->path, '/');
+	return slash == root->path ? "/" : arena_copy(work->arena, root->path, (size_t)(slash - root->path));
+}
+
+static struct Label *label_make(
+	struct work *work, const struct wanted_volume *volume, const struct Label *have)
 {
 	struct Label *label = type_new(work->arena, &type_Label);
 	KNOW(label, Label, owner, work->real->owner);
@@ -70,7 +83,7 @@ static struct Label *label_make(struct work *work, const struct wanted_volume *v
 	KNOW(label, Label, name, volume->name);
 	KNOW(label, Label, uid, volume->uid);
 	if (volume->object->root)
-		KNOW(label, Label, source, volume->object->root->path);
+		KNOW(label, Label, source, source_of(work, volume->object->root, have));
 	if (volume->domain_uid)
 		KNOW(label, Label, domain, volume->domain_uid);
 	KNOW(label, Label, reclaim, (int)volume->reclaim);
@@ -111,8 +124,8 @@ static bool row_matches(const struct layer_job *expected, const struct layer_dri
 
 /* The chain of the label: what is made stays as recorded, what is below `layer` too, the rest is as wanted.
  */
-static bool chain_make(struct work *work, const struct wanted_volume *volume, const struct Label *have,
-	uint32_t layer, uint32_t made)
+static bool chain_make(
+	struct work *work, const struct wanted_volume *volume, const struct Label *have, uint32_t made)
 {
 	if (made > volume->chain.count)
 		return work_fail(work, OUTCOME_TERMINAL, broken_hint, "%s has more layers than are wanted",
@@ -127,7 +140,7 @@ static bool chain_make(struct work *work, const struct wanted_volume *volume, co
 		job.want = volume->chain.item[i];
 		driver->expect(&job);
 		struct LayerFound *recorded = have && i < have->chain.count ? have->chain.item[i] : NULL;
-		bool stays = recorded && (i < made || i < layer);
+		bool stays = recorded && i < made;
 		if (stays && !row_matches(&job, driver, recorded))
 			return work_fail(work, OUTCOME_TERMINAL,
 				"a chain is changed by removing the volume and making it anew",
@@ -138,21 +151,40 @@ static bool chain_make(struct work *work, const struct wanted_volume *volume, co
 	return true;
 }
 
-/* What the layers below `layer` are, on the disk, now. */
-static bool below_find(struct work *work, uint32_t layer, struct link *below, struct LayerFound **found)
+/* A layer below the wanted one, on the disk, now: one that makes nothing of ours (an image) is taken in
+ * passing, any other must be there. */
+static bool below_take(struct work *work, const struct action *action, struct layer_job *job, bool made)
+{
+	const struct LayerFound *recorded = work->label->chain.item[job->index];
+	const struct layer_driver *driver = layer_find(recorded->layer);
+	if (made || driver->remove) {
+		if (driver->observe(job, recorded))
+			return true;
+		if (job->error)
+			return job_failed(work, job);
+		return work_fail(work, OUTCOME_TERMINAL, NULL, "layer %u of %s is not there", job->index,
+			work->folder);
+	}
+	job->want = action->volume->chain.item[job->index];
+	job->image = action->image;
+	driver->expect(job);
+	if (!driver->create(job) || !driver->created(job))
+		return job_failed(work, job);
+	work->label->chain.item[job->index] = job->found;
+	return true;
+}
+
+/* What the layers below give, and the uppermost of them as it was found (NULL: there is none). */
+static bool below_find(struct work *work, const struct action *action, uint32_t made, struct link *below,
+	struct LayerFound **found)
 {
 	*below = (struct link){0};
 	*found = NULL;
-	for (uint32_t i = 0; i < layer; i++) {
-		const struct LayerFound *recorded = work->label->chain.item[i];
+	for (uint32_t i = 0; i < action->layer; i++) {
 		struct layer_job job = volume_job(work->arena, work->real, work->folder, i);
 		job.below = *below;
-		if (!layer_find(recorded->layer)->observe(&job, recorded)) {
-			if (job.error)
-				return job_failed(work, &job);
-			return work_fail(work, OUTCOME_TERMINAL, NULL, "layer %u of %s is not there yet", i,
-				work->folder);
-		}
+		if (!below_take(work, action, &job, i < made))
+			return false;
 		*below = layer_link(job.found);
 		*found = job.found;
 	}
@@ -211,8 +243,8 @@ static bool begin(struct work *work, const struct action *action)
 	work->folder = volume_folder(work->arena, work->real, volume->uid);
 	if (!folder_make(work) || !label_find(work, volume->uid, &have) || !made_count(work, have, &made))
 		return false;
-	work->label = label_make(work, volume);
-	if (!chain_make(work, volume, have, layer, made) || !below_find(work, layer, &below, &base))
+	work->label = label_make(work, volume, have);
+	if (!chain_make(work, volume, have, made) || !below_find(work, action, made, &below, &base))
 		return false;
 
 	struct LayerFound *row = work->label->chain.item[layer];

@@ -154,7 +154,7 @@ static bool create(struct layer_job *job)
 {
 	const struct wanted_image *image = job->image;
 	static const char hint[] = "put the file there, or correct the Image";
-	if (!image)
+	if (!image || !text_equal(image->name, job->want->image->name))
 		return layer_fail(job, true, NULL, "there is no Image %s", job->want->image->name);
 	const char *problem = image_problem(job->arena, image, job->image_dir);
 	return !problem || layer_fail(job, true, hint, "image %s: %s", image->name, problem);
