@@ -1,0 +1,282 @@
+/* The table of commands and what follows from it alone: usage, help, suggestions, and the judgement whether a
+ * command line fits its command. What a command does stands in the file of its name. */
+#include "face/command.h"
+#include "face/log.h"
+#include <stdarg.h>
+#include <string.h>
+
+enum {
+	TAKES_ALWAYS = OPTION(CONFIG) | OPTION(OWNER) | OPTION(OUTPUT) | OPTION(COLOR) | OPTION(VERBOSE) |
+		       OPTION(QUIET) | OPTION(LOG_FORMAT) | OPTION(HELP),
+	TAKES_HOST = TAKES_ALWAYS | OPTION(HOST) | OPTION(STATE_DIR),
+	TAKES_PLAN = TAKES_HOST | OPTION(ALLOW) | OPTION(ONLY) | OPTION(PRUNE) | OPTION(CONSENT) |
+		     OPTION(TAKE_OVER),
+	TEXT = 1u << OUTPUT_TEXT,
+	JSON = 1u << OUTPUT_JSON,
+	MARKDOWN = 1u << OUTPUT_MARKDOWN,
+	GITHUB = 1u << OUTPUT_GITHUB,
+	ANY = -1,
+};
+
+static enum exit_code command_explain(struct invocation *);
+
+const struct command command_table[] = {
+	{
+		.name = "validate",
+		.arguments = "[PATH...]",
+		.help = "load and check manifests; needs no host",
+		.takes = TAKES_HOST,
+		.formats = TEXT | JSON | GITHUB,
+		.most = ANY,
+		.run = command_validate,
+	},
+	{
+		.name = "plan",
+		.arguments = "[PATH...]",
+		.help = "show what apply would do",
+		.takes = TAKES_PLAN | OPTION(DETAILED_EXITCODE) | OPTION(FAIL_ON),
+		.formats = TEXT | JSON | MARKDOWN | GITHUB,
+		.most = ANY,
+		.run = command_plan,
+	},
+	{
+		.name = "apply",
+		.arguments = "[PATH...]",
+		.help = "make the host be what the manifests say, once",
+		.takes = TAKES_PLAN | OPTION(TIMEOUT) | OPTION(FAIL_PENDING),
+		.formats = TEXT | JSON,
+		.most = ANY,
+		.run = command_apply,
+	},
+	{
+		.name = "status",
+		.arguments = "[PATH...]",
+		.help = "the condition of every object",
+		.takes = TAKES_HOST | OPTION(ONLY) | OPTION(CHECK),
+		.formats = TEXT | JSON,
+		.most = ANY,
+		.run = command_status,
+	},
+	{
+		.name = "describe",
+		.arguments = "KIND/NAME [PATH...]",
+		.help = "everything about one object",
+		.takes = TAKES_HOST,
+		.formats = TEXT | JSON,
+		.least = 1,
+		.most = ANY,
+		.run = command_describe,
+	},
+	{
+		.name = "snapshot",
+		.arguments = "",
+		.help = "what is found on this host, as JSON without secrets",
+		.takes = TAKES_HOST,
+		.formats = JSON,
+		.format = OUTPUT_JSON,
+		.run = command_snapshot,
+	},
+	{
+		.name = "render",
+		.arguments = "NAME [PATH...]",
+		.help = "the xl.cfg that a domain would get, secrets redacted",
+		.takes = TAKES_HOST,
+		.formats = TEXT,
+		.least = 1,
+		.most = ANY,
+		.run = command_render,
+	},
+	{
+		.name = "schema",
+		.arguments = "",
+		.help = "JSON Schema of the manifests; -o markdown: their reference",
+		.takes = TAKES_ALWAYS,
+		.formats = JSON | MARKDOWN,
+		.format = OUTPUT_JSON,
+		.run = command_schema,
+	},
+	{
+		.name = "version",
+		.arguments = "",
+		.help = "the version of this program",
+		.takes = TAKES_ALWAYS,
+		.formats = TEXT | JSON,
+		.run = command_version,
+	},
+	{
+		.name = "help",
+		.arguments = "[COMMAND]",
+		.help = "this list, or what one command takes",
+		.takes = TAKES_ALWAYS,
+		.formats = TEXT,
+		.most = 1,
+		.run = command_explain,
+	},
+	{0},
+};
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *command = command_table; command->name; command++) {
+		if (strcmp(command->name, name) == 0)
+			return command;
+	}
+	return NULL;
+}
+
+void command_usage(FILE *out)
+{
+	fputs("usage: xensteer COMMAND [OPTIONS] [PATH...]\n\n"
+	      "PATH: manifest files or folders; default: /etc/xensteer/manifests\n\ncommands:\n",
+		out);
+	for (const struct command *command = command_table; command->name; command++) {
+		int width = fprintf(out, "  %s %s", command->name, command->arguments);
+
+		fprintf(out, "%*s  %s\n", width < 28 ? 28 - width : 0, "", command->help);
+	}
+	fputs("\n`xensteer help COMMAND` says which options it takes.\n", out);
+}
+
+static void print_formats(FILE *out, const struct command *command)
+{
+	const char *between = ": ";
+
+	for (int format = 0; format < OUTPUTS; format++) {
+		if (command->formats & 1u << format) {
+			fprintf(out, "%s%s", between, output_name[format]);
+			between = ", ";
+		}
+	}
+}
+
+void command_help(FILE *out, const struct command *command)
+{
+	fprintf(out, "usage: xensteer %s [OPTIONS]%s%s\n\n%s\n\noptions:\n", command->name,
+		*command->arguments ? " " : "", command->arguments, command->help);
+	for (int id = 0; id < OPTIONS; id++) {
+		const struct option_row *row = &option_table[id];
+		int width;
+
+		if (!(command->takes & 1u << id))
+			continue;
+		width = row->letter ? fprintf(out, "  -%c, ", row->letter) : fprintf(out, "      ");
+		width += fprintf(
+			out, "--%s%s%s", row->name, row->value ? " " : "", row->value ? row->value : "");
+		fprintf(out, "%*s  %s", width < 30 ? 30 - width : 0, "", row->help);
+		if (id == OPTION_OUTPUT)
+			print_formats(out, command);
+		fputc('\n', out);
+	}
+}
+
+enum exit_code command_refuse(struct invocation *invocation, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	report_error(invocation->report, NULL, NULL, NULL, "%s", text);
+	return EXIT_USAGE;
+}
+
+/* Reports that there is no such command. */
+static enum exit_code unknown_command(struct invocation *invocation, const char *name)
+{
+	const char *names[sizeof command_table / sizeof *command_table];
+	size_t count = 0;
+	const char *nearest;
+
+	for (const struct command *command = command_table; command->name; command++)
+		names[count++] = command->name;
+	nearest = text_nearest(name, names, count);
+	report_error(invocation->report, NULL, NULL,
+		nearest ? arena_format(invocation->arena, "did you mean '%s'?", nearest)
+			: "`xensteer help` lists the commands",
+		"unknown command '%s'", name);
+	return EXIT_USAGE;
+}
+
+static enum exit_code command_explain(struct invocation *invocation)
+{
+	const struct command *command;
+
+	if (!invocation->options.operand_count) {
+		command_usage(stdout);
+		return EXIT_DONE;
+	}
+	command = command_find(invocation->options.operands[0]);
+	if (!command)
+		return unknown_command(invocation, invocation->options.operands[0]);
+	command_help(stdout, command);
+	return EXIT_DONE;
+}
+
+/* Options that the command does not take, a format that it cannot write, too few or too many operands. */
+static bool fits(struct invocation *invocation)
+{
+	const struct command *command = invocation->command;
+	struct options *options = &invocation->options;
+	uint32_t strange = options->given & ~command->takes;
+
+	for (int id = 0; id < OPTIONS; id++) {
+		if (strange & 1u << id)
+			command_refuse(
+				invocation, "%s does not take --%s", command->name, option_table[id].name);
+	}
+	if (!(options->given & OPTION(OUTPUT)))
+		options->output = command->format;
+	else if (!(command->formats & 1u << options->output))
+		command_refuse(invocation, "%s cannot write %s", command->name, output_name[options->output]);
+	if (options->operand_count < (size_t)command->least)
+		command_refuse(invocation, "%s needs an argument: %s", command->name, command->arguments);
+	if (command->most != ANY && options->operand_count > (size_t)command->most)
+		command_refuse(invocation, "%s takes no argument '%s'", command->name,
+			options->operands[command->most]);
+	return !report_count(invocation->report, SEVERITY_ERROR);
+}
+
+static enum exit_code dispatch(struct invocation *invocation)
+{
+	struct options *options = &invocation->options;
+
+	if (!options->operand_count && options->given & OPTION(HELP)) {
+		command_usage(stdout);
+		return EXIT_DONE;
+	}
+	if (!options->operand_count) {
+		command_usage(stderr);
+		return EXIT_USAGE;
+	}
+	invocation->command = command_find(options->operands[0]);
+	if (!invocation->command)
+		return unknown_command(invocation, options->operands[0]);
+	options->operands++;
+	options->operand_count--;
+	if (options->given & OPTION(HELP)) {
+		command_help(stdout, invocation->command);
+		return EXIT_DONE;
+	}
+	return fits(invocation) ? invocation->command->run(invocation) : EXIT_USAGE;
+}
+
+int command_main(char **argv)
+{
+	ARENA_SCOPED arena = arena_new();
+	REPORT_SCOPED report = report_new();
+	struct invocation invocation = {.arena = arena, .report = report};
+	enum exit_code code = EXIT_USAGE;
+
+	if (option_parse(arena, argv, &invocation.options, report))
+		code = dispatch(&invocation);
+	/* A command prints its own diagnostics while what they point at is alive; these are of the command
+	 * line. */
+	if (code == EXIT_USAGE)
+		log_report(&invocation.options, report);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		log_line(&invocation.options, LOG_ERROR, "cannot write the result: %m");
+		return code == EXIT_DONE ? EXIT_ERROR : (int)code;
+	}
+	return (int)code;
+}

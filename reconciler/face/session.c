@@ -1,0 +1,213 @@
+/* Sets up what a command works with. The order matters: the lock is taken before a driver is opened, because
+ * the simulator reads its whole state then; the name of the host is known before manifests are loaded,
+ * because metadata.host is compared with it. */
+#include "face/session.h"
+#include "base/file.h"
+#include "face/log.h"
+#include "state/lock.h"
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char default_manifests[] = "/etc/xensteer/manifests";
+
+struct session session_of(struct invocation *invocation)
+{
+	return (struct session){
+		.invocation = invocation,
+		.options = &invocation->options,
+		.arena = invocation->arena,
+		.report = invocation->report,
+		.lock = -1,
+	};
+}
+
+void session_drop(struct session *session)
+{
+	want_free(session->want);
+	have_free(session->have);
+	if (session->storage)
+		session->storage->driver->close(session->storage);
+	if (session->host)
+		session->host->driver->close(session->host);
+	if (session->runner)
+		runner_free(session->runner);
+	fd_drop(&session->lock);
+}
+
+bool session_settings(struct session *session)
+{
+	session->settings = host_settings(session->arena, session->options->config, session->report);
+	if (!session->settings)
+		return false;
+	session->owner = session->options->owner ? session->options->owner : session->settings->owner;
+	return true;
+}
+
+/* --state-dir names it whole; a simulated host keeps its own; else the settings, else the default of this
+ * owner. */
+static void choose_folders(struct session *session)
+{
+	const struct mark *said = session->settings->at[HostSpec_stateDir];
+	bool simulated = session->driver == &host_sim;
+	const char *state_dir;
+
+	if (session->options->state_dir)
+		state_dir = session->options->state_dir;
+	else if (simulated)
+		state_dir = arena_format(session->arena, "%s/state/%s", session->target, session->owner);
+	else if (said && said->file)
+		state_dir = session->settings->stateDir;
+	else
+		state_dir = arena_format(session->arena, "/var/lib/xensteer/%s", session->owner);
+	session->state_dir = file_absolute(session->arena, state_dir);
+	session->run_dir =
+		file_absolute(session->arena, simulated ? session->target : session->settings->runDir);
+}
+
+static bool take_lock(struct session *session)
+{
+	const char *path = arena_format(session->arena, "%s/lock", session->run_dir);
+	pid_t holder = -1;
+
+	if (!file_folders(session->run_dir, 0755))
+		return report_error(session->report, NULL, NULL, NULL, "cannot make the folder %s: %s",
+			session->run_dir, strerror(errno));
+	session->lock = lock_take(path, &holder);
+	if (session->lock >= 0)
+		return true;
+	if (holder < 0)
+		return report_error(session->report, NULL, NULL, NULL, "cannot take the lock %s: %s", path,
+			strerror(errno));
+	if (holder == 0)
+		return report_error(session->report, NULL, NULL, "one writer per host: wait until it ends",
+			"%s is held by another writer", path);
+	return report_error(session->report, NULL, NULL, "one writer per host: wait until it ends",
+		"%s is held by another writer, pid %d", path, (int)holder);
+}
+
+/* The name that metadata.host is compared with: on Xen that of this machine, else the one that the host file
+ * says. */
+static const char *find_host_name(struct session *session)
+{
+	char name[HOST_NAME_MAX + 1] = "";
+	HAVE_SCOPED have = NULL;
+
+	if (session->driver == &host_xen)
+		return gethostname(name, sizeof name - 1) == 0 ? arena_text(session->arena, name) : "";
+	have = have_new();
+	session->host->driver->observe(session->host, NULL, have);
+	if (have->found->host && have->found->host->name)
+		return arena_text(session->arena, have->found->host->name);
+	return "";
+}
+
+enum exit_code session_open(struct session *session, bool writes)
+{
+	struct host_options options;
+
+	if (!session_settings(session))
+		return EXIT_ERROR;
+	session->driver = host_choose(session->options->host, &session->target, session->report);
+	if (!session->driver)
+		return session->options->host ? EXIT_USAGE : EXIT_ERROR;
+	choose_folders(session);
+	if (writes && session->driver != &host_snapshot && !take_lock(session))
+		return EXIT_ERROR;
+	session->runner = runner_new();
+	options = (struct host_options){
+		.target = session->target,
+		.owner = session->owner,
+		.state_dir = session->state_dir,
+		.run_dir = session->run_dir,
+		.spec = session->settings,
+		.writes = writes,
+		.runner = session->runner,
+	};
+	session->host = session->driver->open(&options, session->report);
+	if (!session->host)
+		return EXIT_ERROR;
+	if (session->driver->storage)
+		session->storage = session->driver->storage(session->host);
+	if (!session->storage)
+		session->storage = storage_real(session->state_dir, session->settings->imageDir,
+			session->owner, session->runner, session->report);
+	if (!session->storage)
+		return EXIT_ERROR;
+	session->host_name = find_host_name(session);
+	return EXIT_DONE;
+}
+
+void session_load(struct session *session, const char *const *paths, size_t count)
+{
+	static const char *const fallback[] = {default_manifests};
+	struct load_options options = {
+		.paths = count ? paths : fallback,
+		.path_count = count ? count : 1,
+		.host = session->settings,
+		.owner = session->owner,
+		.host_name = session->host_name,
+		.references_warn = !session->host,
+	};
+	size_t before = report_count(session->report, SEVERITY_ERROR);
+
+	session->want = want_load(&options, session->report);
+	session->broken = report_count(session->report, SEVERITY_ERROR) > before;
+}
+
+struct observer session_observer(const struct session *session)
+{
+	return (struct observer){
+		.host = session->host,
+		.storage = session->storage,
+		.owner = session->owner,
+		.state_dir = session->driver == &host_snapshot ? NULL : session->state_dir,
+		.now = time(NULL),
+	};
+}
+
+bool session_observe(struct session *session)
+{
+	struct observer observer = session_observer(session);
+	size_t before = report_count(session->report, SEVERITY_ERROR);
+
+	have_free(session->have);
+	session->have = observe(&observer, session->want, session->report);
+	if (!session->have->known && report_count(session->report, SEVERITY_ERROR) == before)
+		report_error(session->report, NULL, NULL, NULL, "the host could not be observed: %s",
+			session->have->why_unknown ? session->have->why_unknown : "no reason was given");
+	return session->have->known;
+}
+
+bool session_names_file(const struct options *options)
+{
+	for (size_t i = 0; i < options->operand_count; i++) {
+		struct stat status;
+
+		if (stat(options->operands[i], &status) == 0 && !S_ISDIR(status.st_mode))
+			return true;
+	}
+	return false;
+}
+
+struct plan_options session_plan_options(const struct session *session)
+{
+	const struct options *options = session->options;
+	bool prunes = !options->only && !session_names_file(options);
+
+	return (struct plan_options){
+		.allow = options->allow,
+		.prune = options->prune == PRUNE_UNSAID ? prunes : options->prune == PRUNE_YES,
+		.take_over = options->take_over,
+		.only = options->only,
+		.consent = options->consent,
+	};
+}
+
+void session_report(const struct session *session)
+{
+	log_report(session->options, session->report);
+}

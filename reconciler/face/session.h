@@ -1,0 +1,54 @@
+/* A session: what every command that looks at a host or at manifests sets up first, in this order: the host's
+ * settings, whose objects these are, the folders, the lock, the driver, storage, the manifests, an
+ * observation. All steps report to the invocation's report and return false on failure; session_drop undoes
+ * whatever was done. */
+#pragma once
+#include "decide/plan.h"
+#include "face/command.h"
+#include "have/observe.h"
+#include "want/load.h"
+
+struct session {
+	struct invocation *invocation;
+	const struct options *options;
+	struct arena *arena;
+	struct report *report;
+	const struct HostSpec *settings;
+	const char *owner;
+	const char *host_name; /* what metadata.host is compared with; NULL: no host (validate) */
+	const char *state_dir; /* absolute */
+	const char *run_dir;
+	const struct host_driver *driver;
+	const char *target;
+	struct runner *runner;
+	struct host *host;
+	struct storage *storage;
+	struct want *want;
+	struct have *have;
+	int lock;    /* -1: not held */
+	bool broken; /* loading the manifests gave errors */
+};
+
+/* A session that stands for nothing yet. */
+struct session session_of(struct invocation *);
+void session_drop(struct session *);
+#define SESSION_SCOPED __attribute__((cleanup(session_drop))) struct session
+
+/* The host's settings and the owner. */
+bool session_settings(struct session *) __attribute__((warn_unused_result));
+/* Settings, folders, driver, storage; with `writes` the lock before the driver is opened. EXIT_DONE, or what
+ * to exit with. */
+enum exit_code session_open(struct session *, bool writes) __attribute__((warn_unused_result));
+/* Manifests from these PATHs; none: the default folder. Always makes a WANT; sets `broken`. */
+void session_load(struct session *, const char *const *paths, size_t count);
+/* An observation, which replaces the one before. False, with a diagnostic, if the host could not be observed.
+ */
+bool session_observe(struct session *);
+struct observer session_observer(const struct session *);
+/* What the options say about a plan; `paths` decide whether pruning is meant where --prune is unsaid. */
+struct plan_options session_plan_options(const struct session *);
+/* Does any of the command's PATHs name a file? Then nothing is pruned, and --prune=true is refused. */
+bool session_names_file(const struct options *);
+
+/* Prints the report to standard error; call while WANT, into whose files it points, is alive. */
+void session_report(const struct session *);

@@ -1,0 +1,158 @@
+/* Sentences for people, made from plans and objects. Nothing here decides: a word says what plan and diff
+ * found. */
+#include "face/wording.h"
+#include "model/quantity.h"
+#include <inttypes.h>
+#include <string.h>
+
+const char *wording_mark(const struct change *change)
+{
+	switch (change->kind) {
+	case CHANGE_CREATE:
+		return "+";
+	case CHANGE_LIVE:
+	case CHANGE_REATTACH:
+		return "~";
+	case CHANGE_RECREATE:
+		return "-/+";
+	case CHANGE_DESTROY:
+		return "-";
+	case CHANGE_UNKNOWN:
+		return "?";
+	case CHANGE_BLOCKED:
+		if (change->blast == level_recreate)
+			return "-/+";
+		return change->blast >= level_destroy && !change->subject ? "-" : "!";
+	default:
+		return "!";
+	}
+}
+
+/* What a blocked change would be, had it been allowed. */
+static void blocked_change(struct buffer *out, const struct change *change)
+{
+	if (change->reason && text_starts(change->reason, "not allowed") && change->blast > level_none)
+		buffer_format(out, "%s required (%s)", choice_level[change->blast], change->reason);
+	else
+		buffer_format(out, "blocked: %s", change->reason ? change->reason : "no reason was given");
+}
+
+void wording_change(struct buffer *out, const struct change *change)
+{
+	if (change->kind == CHANGE_BLOCKED)
+		blocked_change(out, change);
+	else if (change->kind == CHANGE_UNKNOWN)
+		buffer_format(out, "unknown: %s", change->reason ? change->reason : "no reason was given");
+	else if (change->reason)
+		buffer_format(out, "%s; %s", change_name[change->kind], change->reason);
+	else
+		buffer_text(out, change_name[change->kind]);
+	if (change->detail)
+		buffer_format(out, "; %s", change->detail);
+}
+
+const char *wording_path(const char *path)
+{
+	return text_starts(path, "spec.") ? path + strlen("spec.") : path;
+}
+
+const char *wording_name(const char *object)
+{
+	const char *slash = strchr(object, '/');
+
+	return slash ? slash + 1 : object;
+}
+
+static bool needs_quotes(const char *text)
+{
+	return !*text || strpbrk(text, " \"'\t");
+}
+
+static void quoted(struct buffer *out, const char *text)
+{
+	buffer_char(out, '"');
+	buffer_escaped(out, text, strlen(text), 200);
+	buffer_char(out, '"');
+}
+
+/* One side of a difference. An entry of a list that is there on one side only is shown as what it is. */
+static void difference_side(
+	struct buffer *out, const struct difference *difference, const void *value, bool quotes)
+{
+	if (value && quotes)
+		quoted(out, *(const char *const *)value);
+	else
+		value_text(out, difference->field, value);
+}
+
+void wording_difference(struct buffer *out, const struct difference *difference)
+{
+	const void *have = difference->have, *want = difference->want;
+	bool text = difference->field->shape == SHAPE_Text;
+	bool quotes = text && ((have && needs_quotes(*(const char *const *)have)) ||
+				      (want && needs_quotes(*(const char *const *)want)));
+
+	if (difference->unknown)
+		buffer_text(out, "not known");
+	else
+		difference_side(out, difference, have, quotes);
+	buffer_text(out, " -> ");
+	difference_side(out, difference, want, quotes);
+}
+
+/* Every set field of a layer, without their keys: "vg0 20GiB". */
+static void layer_fields(struct buffer *out, const struct type *type, const void *layer)
+{
+	for (int i = 0; i < type->count; i++) {
+		if (!*field_mark(type, i, layer))
+			continue;
+		buffer_char(out, ' ');
+		value_text(out, &type->fields[i], field_value(&type->fields[i], layer));
+	}
+}
+
+static void wording_layer(struct buffer *out, const struct Layer *layer)
+{
+	char size[32];
+
+	if (layer->at[Layer_overlay]) {
+		buffer_text(out, "overlay qcow2");
+		if (layer->overlay->at[OverlayLayer_size])
+			buffer_format(out, " %s", size_text(layer->overlay->size, size));
+		return;
+	}
+	if (layer->at[Layer_file]) {
+		buffer_format(out, "file %s %s", choice_disk_format[layer->file->format],
+			size_text(layer->file->size, size));
+		return;
+	}
+	for (int i = 0; i < type_Layer.count; i++) {
+		if (!layer->at[i])
+			continue;
+		buffer_text(out, type_Layer.fields[i].key);
+		layer_fields(
+			out, type_Layer.fields[i].of, *(void **)field_value(&type_Layer.fields[i], layer));
+	}
+}
+
+void wording_chain(struct buffer *out, const struct list *chain)
+{
+	for (uint32_t i = 0; i < chain->count; i++) {
+		if (i)
+			buffer_text(out, " <- ");
+		wording_layer(out, chain->item[i]);
+	}
+}
+
+void wording_domain(struct buffer *out, const struct wanted_domain *domain)
+{
+	const struct DomainSpec *spec = domain->spec;
+	char size[32];
+
+	buffer_format(out, "%s, %s, %" PRId64 " vcpu%s", choice_domain_type[spec->type],
+		size_text(spec->memory, size), spec->vcpus, spec->vcpus == 1 ? "" : "s");
+	for (uint32_t i = 0; i < spec->disks.count; i++)
+		buffer_format(out, ", %s", ((const struct Disk *)spec->disks.item[i])->vdev);
+	for (uint32_t i = 0; i < spec->nics.count; i++)
+		buffer_format(out, ", %s", ((const struct Nic *)spec->nics.item[i])->bridge);
+}

@@ -1,0 +1,19 @@
+/* Wording: pieces of sentences about plans and objects that several outputs share. All append to a buffer;
+ * texts that come from manifests or from the host are escaped. */
+#pragma once
+#include "decide/plan.h"
+
+/* "+", "~", "!", "-/+", "-", "?" */
+const char *wording_mark(const struct change *);
+/* "create", "restart required (not allowed: disruption is live)", "destroy; keeps volume old-xvda" */
+void wording_change(struct buffer *, const struct change *);
+/* "memory" of "spec.memory"; other paths whole. */
+const char *wording_path(const char *path);
+/* "1GiB -> 2GiB"; where one side of two texts needs quotes, both get them. */
+void wording_difference(struct buffer *, const struct difference *);
+/* "image debian12 <- overlay qcow2 10GiB" */
+void wording_chain(struct buffer *, const struct list *chain);
+/* "pv, 512MiB, 1 vcpu, xvda, xenbr0" */
+void wording_domain(struct buffer *, const struct wanted_domain *);
+/* "web-1" of "Domain/web-1" */
+const char *wording_name(const char *object);
