@@ -20,6 +20,7 @@ struct invocation {
 	struct options options; /* operands: without the command's own name */
 	struct arena *arena;
 	struct report *report;
+	bool reported; /* somebody has printed the report already */
 };
 
 struct command {

@@ -27,3 +27,7 @@ void plan_markdown(FILE *, const struct plan_view *);
 void plan_json_actions(struct json *, const char *key, const struct list *actions);
 /* One field of a change, as in "plan, JSON". */
 void plan_json_difference(struct json *, const struct difference *, bool allowed);
+
+/* What a plan's reader has to know besides the changes, to the log. */
+struct options;
+void plan_notes(const struct options *, const struct plan *);

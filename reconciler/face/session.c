@@ -182,7 +182,7 @@ bool session_observe(struct session *session)
 	return session->have->known;
 }
 
-bool session_names_file(const struct options *options)
+static bool names_file(const struct options *options)
 {
 	for (size_t i = 0; i < options->operand_count; i++) {
 		struct stat status;
@@ -193,10 +193,25 @@ bool session_names_file(const struct options *options)
 	return false;
 }
 
+enum exit_code session_check_prune(const struct session *session)
+{
+	const struct options *options = session->options;
+
+	if (options->prune != PRUNE_YES)
+		return EXIT_DONE;
+	if (options->only)
+		return command_refuse(
+			session->invocation, "--prune=true does not go with --only: it never prunes");
+	if (names_file(options))
+		return command_refuse(session->invocation,
+			"--prune=true needs folders: what a file does not name may stand in another");
+	return EXIT_DONE;
+}
+
 struct plan_options session_plan_options(const struct session *session)
 {
 	const struct options *options = session->options;
-	bool prunes = !options->only && !session_names_file(options);
+	bool prunes = !options->only && !names_file(options);
 
 	return (struct plan_options){
 		.allow = options->allow,

@@ -47,8 +47,8 @@ bool session_observe(struct session *);
 struct observer session_observer(const struct session *);
 /* What the options say about a plan; `paths` decide whether pruning is meant where --prune is unsaid. */
 struct plan_options session_plan_options(const struct session *);
-/* Does any of the command's PATHs name a file? Then nothing is pruned, and --prune=true is refused. */
-bool session_names_file(const struct options *);
+/* A file argument and --only never prune: --prune=true beside them is a usage error. */
+enum exit_code session_check_prune(const struct session *) __attribute__((warn_unused_result));
 
 /* Prints the report to standard error; call while WANT, into whose files it points, is alive. */
 void session_report(const struct session *);

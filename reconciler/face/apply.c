@@ -1,0 +1,224 @@
+/* apply: makes the host be what the manifests say, once, and says how that ended. While it runs, progress
+ * goes to standard error; the result on standard output is what was done and what is left, as text or as
+ * JSON.
+ *
+ * A first SIGINT or SIGTERM begins nothing more and lets running actions finish: whatever is half done then,
+ * the next pass finds and finishes. */
+#include "act/converge.h"
+#include "face/log.h"
+#include "face/plan_print.h"
+#include "face/progress.h"
+#include "face/session.h"
+#include <inttypes.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TRIES = 5 };
+
+/* A signal handler reaches nothing but what has static storage. */
+static volatile int stop_asked;
+
+static void ask_stop(int number)
+{
+	(void)number;
+	stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* What the passes leave behind for the result: plans die with their pass. */
+struct outcome_view {
+	struct session *session;
+	struct progress_view progress;
+	struct arena *arena;
+	struct list done;    /* const char *: the text of each action that was done, in order */
+	struct buffer last;  /* the last plan, in the form that is asked for */
+	bool staged;         /* the last plan wants restarts that are not allowed */
+	const char *consent; /* digest that would allow what is stopped, or NULL */
+};
+
+static void told(void *context, const struct progress *progress)
+{
+	struct outcome_view *view = context;
+
+	if (progress->kind == PROGRESS_DONE)
+		list_add(view->arena, &view->done, arena_text(view->arena, progress->action->text));
+	progress_tell(&view->progress, progress);
+}
+
+/* The plan as it stands inside the result: an object one level deep. */
+static void keep_json(struct buffer *out, const struct plan_view *plan)
+{
+	struct json json = json_to_buffer(out, true);
+
+	json.depth = 1;
+	json.keyed = true;
+	plan_json(&json, NULL, plan);
+}
+
+static void keep_text(struct buffer *out, const struct plan_view *plan)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		return;
+	plan_text_changes(stream, plan);
+	fclose(stream);
+	buffer_bytes(out, text, size);
+	free(text);
+}
+
+static void planned(
+	void *context, const struct plan *plan, const struct want *want, const struct have *have, int pass)
+{
+	struct outcome_view *view = context;
+	const struct options *options = view->session->options;
+	struct plan_view shown = {
+		.plan = plan,
+		.want = want,
+		.have = have,
+		.report = view->session->report,
+		.color = options->output == OUTPUT_TEXT && log_color(options, stdout),
+	};
+
+	log_line(options, LOG_DEBUG, "pass %d: %" PRIu32 " actions", pass, plan->actions.count);
+	buffer_free(&view->last);
+	view->last = (struct buffer){0};
+	if (options->output == OUTPUT_JSON)
+		keep_json(&view->last, &shown);
+	else
+		keep_text(&view->last, &shown);
+	view->consent = plan->needs_consent ? arena_text(view->arena, plan->digest) : NULL;
+	if (pass <= 1)
+		plan_notes(options, plan);
+}
+
+static const char *const end_name[] = {
+	[CONVERGED] = "converged",
+	[CONVERGED_STAGED] = "staged",
+	[CONVERGE_BLOCKED] = "blocked",
+	[CONVERGE_PARTLY] = "partly",
+	[CONVERGE_FAILED] = "failed",
+};
+
+static void result_json(const struct outcome_view *view, const struct convergence *end)
+{
+	struct json json = json_to_file(stdout, true);
+
+	json_open_object(&json, NULL);
+	json_int(&json, "formatVersion", 1);
+	json_text(&json, "result", end_name[end->end]);
+	json_int(&json, "passes", end->passes);
+	json_int(&json, "done", end->done);
+	json_int(&json, "failed", end->failed);
+	if (view->last.size)
+		json_raw(&json, "plan", buffer_string(&view->last));
+	else
+		json_null(&json, "plan");
+	json_key(&json, "diagnostics");
+	report_json(view->session->report, &json);
+	json_close(&json, '}');
+	json_end(&json);
+}
+
+static void result_text(const struct outcome_view *view, const struct convergence *end)
+{
+	static const char *const words[] = {
+		[CONVERGED] = "the host is as wanted",
+		[CONVERGED_STAGED] = "restarts are left staged",
+		[CONVERGE_BLOCKED] = "blocked by limits or by what is allowed",
+		[CONVERGE_PARTLY] = "partly done",
+		[CONVERGE_FAILED] = "failed",
+	};
+
+	for (uint32_t i = 0; i < view->done.count; i++)
+		printf("  %s\n", (const char *)view->done.item[i]);
+	if (view->last.size)
+		printf("%sLeft:\n%s", view->done.count ? "\n" : "", buffer_string(&view->last));
+	printf("%sApplied: %" PRIu32 " done, %" PRIu32 " failed, %d pass%s; %s.\n",
+		view->done.count || view->last.size ? "\n" : "", end->done, end->failed, end->passes,
+		end->passes == 1 ? "" : "es", words[end->end]);
+}
+
+/* Strongest first: 1, 4, 5, 0. Broken manifests are an error whatever became of the rest. */
+static enum exit_code apply_exit(const struct session *session, const struct convergence *end)
+{
+	if (session->broken || end->end == CONVERGE_FAILED)
+		return end->done ? EXIT_PARTLY : EXIT_ERROR;
+	switch (end->end) {
+	case CONVERGE_PARTLY:
+		return EXIT_PARTLY;
+	case CONVERGE_BLOCKED:
+		return EXIT_BLOCKED;
+	case CONVERGED_STAGED:
+		return session->options->fail_pending ? EXIT_BLOCKED : EXIT_DONE;
+	default:
+		return EXIT_DONE;
+	}
+}
+
+static enum exit_code apply(struct session *session)
+{
+	struct outcome_view view = {
+		.session = session,
+		.progress = progress_view(session->options),
+		.arena = session->arena,
+	};
+	struct executor executor = {
+		.host = session->host,
+		.storage = session->storage,
+		.state_dir = session->state_dir,
+		.parallelism = (uint32_t)session->settings->parallelism,
+		.stop = &stop_asked,
+		.told = told,
+		.context = &view,
+	};
+	struct converge_options options = {
+		.plan = session_plan_options(session),
+		.timeout_ms = session->options->timeout * 1000,
+		.seed = (uint64_t)time(NULL) ^ (uint64_t)getpid(),
+		.tries = TRIES,
+		.planned = planned,
+	};
+	struct convergence end;
+
+	catch_signals();
+	end = converge(&executor, session->want, &options, session->report);
+	progress_end(&view.progress);
+	if (session->options->output == OUTPUT_JSON)
+		result_json(&view, &end);
+	else
+		result_text(&view, &end);
+	fflush(stdout);
+	if (view.consent)
+		log_line(session->options, LOG_INFO, "to allow what is stopped: --consent %s", view.consent);
+	buffer_free(&view.last);
+	return apply_exit(session, &end);
+}
+
+enum exit_code command_apply(struct invocation *invocation)
+{
+	SESSION_SCOPED session = session_of(invocation);
+	struct options *options = &invocation->options;
+	enum exit_code code = session_check_prune(&session);
+
+	if (code == EXIT_DONE && options->allow >= level_recreate && !options->only && !options->consent)
+		code = command_refuse(invocation, "--allow %s needs --only or --consent beside it",
+			choice_level[options->allow]);
+	if (code == EXIT_DONE)
+		code = session_open(&session, true);
+	if (code != EXIT_DONE)
+		return code;
+	session_load(&session, options->operands, options->operand_count);
+	return apply(&session);
+}

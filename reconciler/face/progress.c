@@ -1,0 +1,125 @@
+/* In come the executor's events, out go lines for whoever watches:
+ *
+ *     domain.create  web-1 ... done 1.2s
+ *     disk.attach    db-1 ... failed 0.3s: xl block-attach: exit 1: ...
+ *     nic.attach     db-1 ... held: what it needs failed
+ *
+ * On a terminal, the running actions stand in one more line, which is redrawn after each event. */
+#include "face/progress.h"
+#include "face/log.h"
+#include "face/wording.h"
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { VERB_WIDTH = 16 };
+
+struct progress_view progress_view(const struct options *options)
+{
+	return (struct progress_view){
+		.options = options,
+		.live = isatty(STDERR_FILENO) && options->log_format == LOG_TEXT && !options->quiet,
+		.color = log_color(options, stderr),
+	};
+}
+
+static void erase(struct progress_view *view)
+{
+	if (view->drawn)
+		fputs("\r\033[K", stderr);
+	view->drawn = false;
+}
+
+static void draw(struct progress_view *view)
+{
+	if (!view->live || !view->running_count || !view->running)
+		return;
+	fprintf(stderr, "  %-*s %s ...", VERB_WIDTH, verb_table[view->running->verb].verb,
+		wording_name(view->running->object));
+	if (view->running_count > 1)
+		fprintf(stderr, " and %" PRIu32 " more", view->running_count - 1);
+	fflush(stderr);
+	view->drawn = true;
+}
+
+static const char *ending(enum progress_kind kind)
+{
+	switch (kind) {
+	case PROGRESS_DONE:
+		return "done";
+	case PROGRESS_FAILED:
+		return "failed";
+	case PROGRESS_HELD:
+		return "held";
+	default:
+		return "begun";
+	}
+}
+
+static void tell_json(const struct progress *progress)
+{
+	struct json json = log_json_begin(progress->kind == PROGRESS_FAILED ? LOG_ERROR : LOG_INFO);
+
+	json_text(&json, "event", ending(progress->kind));
+	json_text(&json, "verb", verb_table[progress->action->verb].verb);
+	json_text(&json, "object", progress->action->object);
+	json_text(&json, "text", progress->action->text);
+	if (progress->kind == PROGRESS_DONE || progress->kind == PROGRESS_FAILED)
+		json_int(&json, "milliseconds", progress->milliseconds);
+	if (progress->kind == PROGRESS_FAILED && progress->result)
+		json_text(&json, "message", progress->result->message);
+	log_json_end(&json);
+}
+
+static void tell_text(const struct progress_view *view, const struct progress *progress)
+{
+	bool failed = progress->kind != PROGRESS_DONE;
+	const char *color = failed ? "\033[31m" : "\033[32m";
+
+	fprintf(stderr, "  %-*s %s ... %s%s%s", VERB_WIDTH, verb_table[progress->action->verb].verb,
+		wording_name(progress->action->object), view->color ? color : "", ending(progress->kind),
+		view->color ? "\033[0m" : "");
+	if (progress->kind == PROGRESS_HELD)
+		fputs(": what it needs failed", stderr);
+	else
+		fprintf(stderr, " %" PRId64 ".%" PRId64 "s", progress->milliseconds / 1000,
+			progress->milliseconds / 100 % 10);
+	if (progress->kind == PROGRESS_FAILED && progress->result && progress->result->message) {
+		BUFFER_SCOPED message = {0};
+
+		buffer_escaped(&message, progress->result->message, strlen(progress->result->message), 1000);
+		fprintf(stderr, ": %s", buffer_string(&message));
+	}
+	fputc('\n', stderr);
+}
+
+void progress_tell(void *context, const struct progress *progress)
+{
+	struct progress_view *view = context;
+	bool begins = progress->kind == PROGRESS_BEGIN;
+
+	if (begins) {
+		view->running = progress->action;
+		view->running_count++;
+	} else if (progress->kind != PROGRESS_HELD) {
+		view->running_count -= view->running_count > 0;
+		if (view->running == progress->action)
+			view->running = NULL;
+	}
+	if (!log_wants(view->options, progress->kind == PROGRESS_FAILED ? LOG_ERROR : LOG_INFO))
+		return;
+	if (view->options->log_format == LOG_JSON) {
+		tell_json(progress);
+		return;
+	}
+	erase(view);
+	if (!begins)
+		tell_text(view, progress);
+	draw(view);
+}
+
+void progress_end(struct progress_view *view)
+{
+	erase(view);
+	fflush(stderr);
+}

@@ -1,0 +1,95 @@
+/* render: the xl.cfg that a domain would be created from, secrets redacted. Volumes that are not there yet
+ * are named by the path that they would get, so that the text is the one that apply would write. */
+#include "face/session.h"
+#include "host/xen/cfg.h"
+#include "storage/layer.h"
+#include <string.h>
+
+/* The link that the topmost layer of a volume will give once it is made (layout: storage/storage.h). */
+static bool future_link(const struct session *session, const struct wanted_volume *volume, struct link *link)
+{
+	const uint32_t top = volume->chain.count - 1;
+	const struct Layer *layer = volume->chain.item[top];
+	const char *key = layer_key(layer);
+	const struct wanted_image *image;
+
+	if (layer->at[Layer_image]) {
+		image = want_image(session->want, layer->image->name);
+		if (!image)
+			return false;
+		*link = (struct link){.path = image->path, .format = image->format};
+		return true;
+	}
+	*link = (struct link){.format = layer->at[Layer_overlay] ? disk_format_qcow2 : layer->file->format};
+	link->path = arena_format(session->arena, "%s/volumes/%s/%u-%s.%s", session->state_dir, volume->uid,
+		top, key, choice_disk_format[link->format]);
+	return true;
+}
+
+static bool find_links(const struct session *session, const struct wanted_domain *domain, struct links *links)
+{
+	for (uint32_t i = 0; i < domain->disks.count; i++) {
+		const struct wanted_volume *volume =
+			((const struct wanted_disk *)domain->disks.item[i])->volume;
+		const struct HaveVolume *found = volume ? have_volume(session->have, volume->uid) : NULL;
+		struct link link = {0};
+
+		if (!volume)
+			return false;
+		if (!(found && volume_link(found, &link)) && !future_link(session, volume, &link))
+			return report_error(session->report, volume->at, domain->object->text, NULL,
+				"the chain of volume %s names an image that is not there", volume->name);
+		links_set(links, volume->uid, &link);
+	}
+	return true;
+}
+
+static enum exit_code render(const struct session *session, const char *name)
+{
+	const struct object *object = want_object(session->want, KIND_DOMAIN, name);
+	const struct wanted_domain *domain = want_domain(session->want, name);
+	struct links links = {.arena = session->arena};
+	BUFFER_SCOPED text = {0};
+	char *error = NULL;
+
+	if (!object) {
+		report_error(session->report, NULL, NULL, NULL, "there is no Domain/%s", name);
+		return EXIT_ERROR;
+	}
+	if (!domain) {
+		if (object->elsewhere)
+			report_error(
+				session->report, object->at, object->text, NULL, "it is for another host");
+		return EXIT_ERROR;
+	}
+	if (object->refused) {
+		report_error(session->report, object->refused_at, object->text, NULL, "%s", object->refused);
+		return EXIT_ERROR;
+	}
+	if (!find_links(session, domain, &links))
+		return EXIT_ERROR;
+	if (!cfg_render(&text, domain, &links, &error)) {
+		report_error(session->report, object->at, object->text, NULL, "%s",
+			error ? error : "cannot be rendered");
+		return EXIT_ERROR;
+	}
+	fputs(buffer_string(&text), stdout);
+	return EXIT_DONE;
+}
+
+enum exit_code command_render(struct invocation *invocation)
+{
+	SESSION_SCOPED session = session_of(invocation);
+	struct options *options = &invocation->options;
+	const char *name = options->operands[0];
+	enum exit_code code = session_open(&session, false);
+
+	if (code != EXIT_DONE)
+		return code;
+	if (text_starts(name, "Domain/"))
+		name += strlen("Domain/");
+	session_load(&session, options->operands + 1, options->operand_count - 1);
+	if (!session_observe(&session))
+		return EXIT_ERROR;
+	return render(&session, name);
+}

@@ -1,0 +1,21 @@
+/* version: which program this is, and which manifests and outputs it speaks. */
+#include "face/command.h"
+
+static const char version[] = "0.1.0";
+
+enum exit_code command_version(struct invocation *invocation)
+{
+	if (invocation->options.output == OUTPUT_JSON) {
+		struct json json = json_to_file(stdout, true);
+
+		json_open_object(&json, NULL);
+		json_text(&json, "version", version);
+		json_text(&json, "apiVersion", "xensteer/v1");
+		json_int(&json, "formatVersion", 1);
+		json_close(&json, '}');
+		json_end(&json);
+	} else {
+		printf("xensteer %s (xensteer/v1)\n", version);
+	}
+	return EXIT_DONE;
+}
