@@ -11,6 +11,7 @@
 #include "face/session.h"
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 

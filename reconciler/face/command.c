@@ -270,9 +270,9 @@ int command_main(char **argv)
 
 	if (option_parse(arena, argv, &invocation.options, report))
 		code = dispatch(&invocation);
-	/* A command prints its own diagnostics while what they point at is alive; these are of the command
-	 * line. */
-	if (code == EXIT_USAGE)
+	/* A session prints its diagnostics while the files that they point into are alive; what is left is
+	 * of the command line. */
+	if (!invocation.reported)
 		log_report(&invocation.options, report);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_line(&invocation.options, LOG_ERROR, "cannot write the result: %m");

@@ -309,17 +309,12 @@ enum exit_code command_describe(struct invocation *invocation)
 	if (!strchr(object, '/'))
 		return command_refuse(invocation, "'%s' is no KIND/NAME, such as Domain/web-1", object);
 	code = session_open(&session, false);
-	if (code != EXIT_DONE) {
-		if (code != EXIT_USAGE)
-			session_report(&session);
+	if (code != EXIT_DONE)
 		return code;
-	}
 	session_load(&session, options->operands + 1, options->operand_count - 1);
 	session_observe(&session);
 	plan = plan_make(session.want, session.have, &(struct plan_options){.prune = true}, session.report);
 	code = describe(&session, plan, object);
-	fflush(stdout);
-	session_report(&session);
 	plan_free(plan);
 	return code;
 }

@@ -83,11 +83,8 @@ enum exit_code command_plan(struct invocation *invocation)
 
 	if (code == EXIT_DONE)
 		code = session_open(&session, false);
-	if (code != EXIT_DONE) {
-		if (code != EXIT_USAGE)
-			session_report(&session);
+	if (code != EXIT_DONE)
 		return code;
-	}
 	session_load(&session, options->operands, options->operand_count);
 	session_observe(&session);
 	plan_options = session_plan_options(&session);
@@ -100,8 +97,7 @@ enum exit_code command_plan(struct invocation *invocation)
 				    .color = options->output == OUTPUT_TEXT && log_color(options, stdout),
 			    });
 	fflush(stdout);
-	if (options->output != OUTPUT_GITHUB)
-		session_report(&session);
+	invocation->reported = options->output == OUTPUT_GITHUB;
 	plan_notes(options, plan);
 	code = plan_exit(&session, plan);
 	plan_free(plan);

@@ -27,6 +27,10 @@ struct session session_of(struct invocation *invocation)
 
 void session_drop(struct session *session)
 {
+	fflush(stdout);
+	if (!session->invocation->reported)
+		log_report(session->options, session->report);
+	session->invocation->reported = true;
 	want_free(session->want);
 	have_free(session->have);
 	if (session->storage)
@@ -220,9 +224,4 @@ struct plan_options session_plan_options(const struct session *session)
 		.only = options->only,
 		.consent = options->consent,
 	};
-}
-
-void session_report(const struct session *session)
-{
-	log_report(session->options, session->report);
 }

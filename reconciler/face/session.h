@@ -31,6 +31,8 @@ struct session {
 
 /* A session that stands for nothing yet. */
 struct session session_of(struct invocation *);
+/* Also prints the report to standard error, after the result, unless the command has printed it as its
+ * result. */
 void session_drop(struct session *);
 #define SESSION_SCOPED __attribute__((cleanup(session_drop))) struct session
 
@@ -49,6 +51,3 @@ struct observer session_observer(const struct session *);
 struct plan_options session_plan_options(const struct session *);
 /* A file argument and --only never prune: --prune=true beside them is a usage error. */
 enum exit_code session_check_prune(const struct session *) __attribute__((warn_unused_result));
-
-/* Prints the report to standard error; call while WANT, into whose files it points, is alive. */
-void session_report(const struct session *);

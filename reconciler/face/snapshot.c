@@ -10,7 +10,6 @@ enum exit_code command_snapshot(struct invocation *invocation)
 
 	if (code == EXIT_DONE && !session_observe(&session))
 		code = EXIT_ERROR;
-	session_report(&session);
 	if (code != EXIT_DONE)
 		return code;
 	snapshot_json(&json, session.have, true);

@@ -47,18 +47,13 @@ enum exit_code command_status(struct invocation *invocation)
 	struct plan_options everything = {.prune = true};
 	struct plan *plan;
 
-	if (code != EXIT_DONE) {
-		if (code != EXIT_USAGE)
-			session_report(&session);
+	if (code != EXIT_DONE)
 		return code;
-	}
 	session_load(&session, options->operands, options->operand_count);
 	session_observe(&session);
 	everything.prune = session_plan_options(&session).prune;
 	plan = plan_make(session.want, session.have, &everything, session.report);
 	code = print_status(&session, plan);
-	fflush(stdout);
-	session_report(&session);
 	plan_free(plan);
 	return code;
 }

@@ -32,6 +32,7 @@ enum exit_code command_validate(struct invocation *invocation)
 	} else {
 		report_text(session.report, stdout, log_color(session.options, stdout));
 	}
+	invocation->reported = true;
 	if (settled)
 		summary(&session);
 	return settled && !session.broken ? EXIT_DONE : EXIT_ERROR;
