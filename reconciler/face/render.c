@@ -36,7 +36,7 @@ static bool find_links(const struct session *session, const struct wanted_domain
 
 		if (!volume)
 			return false;
-		if (!(found && volume_link(found, &link)) && !future_link(session, volume, &link))
+		if (!(found && have_volume_link(found, &link)) && !future_link(session, volume, &link))
 			return report_error(session->report, volume->at, domain->object->text, NULL,
 				"the chain of volume %s names an image that is not there", volume->name);
 		links_set(links, volume->uid, &link);
