@@ -221,5 +221,5 @@ enum exit_code command_apply(struct invocation *invocation)
 	if (code != EXIT_DONE)
 		return code;
 	session_load(&session, options->operands, options->operand_count);
-	return apply(&session);
+	return session_check_only(&session) ? apply(&session) : EXIT_ERROR;
 }

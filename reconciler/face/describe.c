@@ -38,6 +38,12 @@ static void find_have(
 	} else if (kind == KIND_VOLUME) {
 		uid_of(session->owner, kind_name[kind], name, uid);
 		described->have_volume = have_volume(have, described->volume ? described->volume->uid : uid);
+		for (uint32_t i = 0; !described->have_volume && i < have->found->volumes.count; i++) {
+			struct HaveVolume *volume = have->found->volumes.item[i];
+
+			if (text_equal(volume->name, name))
+				described->have_volume = volume;
+		}
 	} else if (kind == KIND_IMAGE) {
 		described->have_image = have_image(have, name);
 	}

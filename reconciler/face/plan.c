@@ -86,6 +86,8 @@ enum exit_code command_plan(struct invocation *invocation)
 	if (code != EXIT_DONE)
 		return code;
 	session_load(&session, options->operands, options->operand_count);
+	if (!session_check_only(&session))
+		return EXIT_ERROR;
 	session_observe(&session);
 	plan_options = session_plan_options(&session);
 	plan = plan_make(session.want, session.have, &plan_options, session.report);

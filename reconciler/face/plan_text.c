@@ -147,6 +147,14 @@ static void difference_lines(const struct printer *printer, const struct change 
 		difference_line(printer, change, i, width);
 }
 
+/* What is done about an object whose fields do not differ: it is stopped, or its record is brought up to
+ * date. */
+static void action_lines(const struct printer *printer, const struct change *change)
+{
+	for (uint32_t i = 0; i < change->actions.count; i++)
+		fprintf(printer->out, "    %s\n", ((const struct action *)change->actions.item[i])->text);
+}
+
 bool plan_text_changes(FILE *out, const struct plan_view *view)
 {
 	ARENA_SCOPED arena = arena_new();
@@ -159,8 +167,10 @@ bool plan_text_changes(FILE *out, const struct plan_view *view)
 		head_line(&printer, change);
 		if (change->kind == CHANGE_CREATE)
 			made_lines(&printer, change);
-		else if (change->kind != CHANGE_DESTROY)
+		else if (change->kind != CHANGE_DESTROY && change->difference_count)
 			difference_lines(&printer, change);
+		else if (change->kind != CHANGE_DESTROY)
+			action_lines(&printer, change);
 	}
 	return changes->count > 0;
 }

@@ -162,6 +162,16 @@ void session_load(struct session *session, const char *const *paths, size_t coun
 	session->broken = report_count(session->report, SEVERITY_ERROR) > before;
 }
 
+bool session_check_only(const struct session *session)
+{
+	const char *only = session->options->only;
+	enum kind kind = only && text_starts(only, "Volume/") ? KIND_VOLUME : KIND_DOMAIN;
+
+	if (!only || want_object(session->want, kind, strchr(only, '/') + 1))
+		return true;
+	return report_error(session->report, NULL, only, NULL, "there is no such object in the manifests");
+}
+
 struct observer session_observer(const struct session *session)
 {
 	return (struct observer){

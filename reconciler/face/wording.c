@@ -28,25 +28,19 @@ const char *wording_mark(const struct change *change)
 	}
 }
 
-/* What a blocked change would be, had it been allowed. */
-static void blocked_change(struct buffer *out, const struct change *change)
-{
-	if (change->reason && text_starts(change->reason, "not allowed") && change->blast > level_none)
-		buffer_format(out, "%s required (%s)", choice_level[change->blast], change->reason);
-	else
-		buffer_format(out, "blocked: %s", change->reason ? change->reason : "no reason was given");
-}
-
 void wording_change(struct buffer *out, const struct change *change)
 {
-	if (change->kind == CHANGE_BLOCKED)
-		blocked_change(out, change);
-	else if (change->kind == CHANGE_UNKNOWN)
-		buffer_format(out, "unknown: %s", change->reason ? change->reason : "no reason was given");
-	else if (change->reason)
-		buffer_format(out, "%s; %s", change_name[change->kind], change->reason);
-	else
+	bool done = change->kind != CHANGE_BLOCKED && change->kind != CHANGE_UNKNOWN;
+	/* "restart required (not allowed: ...)" says itself that it is not done */
+	bool speaks =
+		change->kind == CHANGE_BLOCKED && change->reason && strstr(change->reason, " required (");
+
+	if (!speaks)
 		buffer_text(out, change_name[change->kind]);
+	if (!speaks && change->reason)
+		buffer_text(out, done ? "; " : ": ");
+	if (change->reason)
+		buffer_escaped(out, change->reason, strlen(change->reason), 1000);
 	if (change->detail)
 		buffer_format(out, "; %s", change->detail);
 }
