@@ -15,25 +15,6 @@ static void know_shutdown(struct planner *planner, struct Record *record, const 
 	KNOW(record, Record, shutdown, copy);
 }
 
-/* The source that a record names: the root, or the folder of a single file unless the domain has a root above
- * it. */
-static const char *source_of(
-	struct planner *planner, const struct object *object, const struct HaveDomain *have)
-{
-	const struct source_root *root = object->root;
-	if (!root)
-		return NULL;
-	if (!root->is_file)
-		return root->path;
-	if (have && have->mark && have->mark->source && source_matches(have->mark->source, root))
-		return have->mark->source;
-	const char *slash = strrchr(root->path, '/');
-	return slash == root->path ? "/"
-				   : arena_copy(planner->arena, root->path, (size_t)(slash - root->path));
-}
-
-/* What is to be remembered of a domain. spec.xl is that of its creation: `have` keeps it until it is created
- * anew. */
 struct Record *record_of(
 	struct planner *planner, const struct wanted_domain *domain, const struct HaveDomain *have)
 {
@@ -42,7 +23,8 @@ struct Record *record_of(
 	KNOW(record, Record, owner, planner->want->owner);
 	KNOW(record, Record, kind, "Domain");
 	KNOW(record, Record, name, domain->name);
-	KNOW(record, Record, source, source_of(planner, domain->object, have));
+	KNOW(record, Record, source,
+		source_of(planner, domain->object, have && have->mark ? have->mark->source : NULL));
 	KNOW(record, Record, protect, metadata->protect);
 	know_shutdown(planner, record, domain->spec->shutdown);
 	for (uint32_t i = 0; i < domain->spec->nics.count; i++) {

@@ -74,6 +74,20 @@ static bool record_same(const struct Record *want, const struct Record *have)
 	return strcmp(buffer_string(&one), buffer_string(&two)) == 0;
 }
 
+/* Inline volumes that are there learn what their domain's manifest says of them now. */
+static void label_inline_volumes(
+	struct planner *planner, struct change *change, const struct wanted_domain *domain)
+{
+	for (uint32_t i = 0; i < domain->disks.count; i++) {
+		const struct wanted_disk *disk = domain->disks.item[i];
+		const struct HaveVolume *have = disk->volume && disk->volume->vdev
+							? have_volume(planner->have, disk->volume->uid)
+							: NULL;
+		if (have && KNOWN(have, HaveVolume, state) && have->state == volume_state_complete)
+			plan_label(planner, change, plan_volume(planner, change, disk->volume, NULL));
+	}
+}
+
 static void plan_running(struct planner *planner, struct change *change, const struct wanted_domain *domain,
 	const struct HaveDomain *have)
 {
@@ -109,6 +123,7 @@ static void plan_running(struct planner *planner, struct change *change, const s
 		for (uint32_t i = 0; i < change->difference_count; i++)
 			if (change->difference_allowed[i])
 				draft_live(planner, change, domain, have, i);
+		label_inline_volumes(planner, change, domain);
 		const struct Record *record = record_of(planner, domain, have);
 		if (have->mark && !record_same(record, have->mark)) {
 			struct draft *draft =

@@ -76,6 +76,51 @@ static struct draft *plan_image(
 	return plan->verify;
 }
 
+/* What the label of a volume is to say, but for its chain. */
+static struct Label *label_of(struct planner *planner, const struct volume_plan *plan)
+{
+	const struct wanted_volume *volume = plan->volume;
+	const struct Label *have = plan->have ? plan->have->label : NULL;
+	struct Label *label = type_new(planner->arena, &type_Label);
+	KNOW(label, Label, owner, planner->want->owner);
+	KNOW(label, Label, kind, kind_name[volume->object->kind]);
+	KNOW(label, Label, name, volume->name);
+	KNOW(label, Label, uid, volume->uid);
+	const char *source = source_of(planner, volume->object, have ? have->source : NULL);
+	if (source)
+		KNOW(label, Label, source, source);
+	if (volume->domain_uid)
+		KNOW(label, Label, domain, volume->domain_uid);
+	KNOW(label, Label, reclaim, (int)volume->reclaim);
+	KNOW(label, Label, protect, volume->protect);
+	return label;
+}
+
+static bool label_same(const struct Label *want, const struct Label *have)
+{
+	return text_equal(want->owner, have->owner) && text_equal(want->kind, have->kind) &&
+	       text_equal(want->name, have->name) && text_equal(want->source, have->source) &&
+	       text_equal(want->domain, have->domain) && want->reclaim == have->reclaim &&
+	       want->protect == have->protect;
+}
+
+void plan_label(struct planner *planner, struct change *change, const struct volume_plan *plan)
+{
+	const struct wanted_volume *volume = plan->volume;
+	if (!plan->ready || plan->last || !plan->have || !plan->have->label)
+		return;
+	struct Label *label = label_of(planner, plan);
+	if (label_same(label, plan->have->label))
+		return;
+	struct draft *draft = draft_add(planner, change, verb_volume_record,
+		arena_format(planner->arena, "Volume/%s", volume->name), volume->name, NULL, NULL);
+	draft->action.volume = volume;
+	draft->action.have_volume = plan->have;
+	draft->action.uid = volume->uid;
+	draft->action.label = label;
+	draft->action.at = volume->at;
+}
+
 static bool owns_artefact(const struct Layer *layer)
 {
 	return layer->overlay || layer->file;
@@ -112,7 +157,8 @@ static void draft_layers(
 			draft_needs(planner, verify, after);
 			last = verify;
 		}
-		/* a layer that makes nothing is taken in passing, but a volume of nothing else needs its label, too */
+		/* a layer that makes nothing is taken in passing, but a volume of nothing else needs its
+		 * label, too */
 		bool top = i + 1 == volume->chain.count;
 		if ((!owns_artefact(layer) && !top) || i < layers_there(plan->have))
 			continue;
@@ -123,6 +169,7 @@ static void draft_layers(
 		last->action.uid = volume->uid;
 		last->action.layer = i;
 		last->action.image = image;
+		last->action.label = label_of(planner, plan);
 		last->action.at = volume->at;
 		made = true;
 	}
@@ -216,9 +263,11 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 		change->kind = CHANGE_CREATE;
 		return;
 	}
+	plan_label(planner, change, plan);
 	struct list differences = {0};
 	diff_volume(planner->arena, planner->want, planner->have, volume, plan->have, &differences);
 	change_differences(planner, change, &differences);
+	change->kind = CHANGE_LIVE;
 	for (uint32_t i = 0; i < change->difference_count; i++) {
 		const struct difference *difference = &change->differences[i];
 		if (difference->effect > change->blast)

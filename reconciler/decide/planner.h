@@ -83,6 +83,9 @@ struct draft *plan_stop(struct planner *, struct change *, const char *name, con
 void plan_declared_volume(struct planner *, const struct wanted_volume *);
 /* Makes sure of a volume that a domain needs, drafting what is missing into `change`, after `after`. */
 struct volume_plan *plan_volume(struct planner *, struct change *, const struct wanted_volume *, struct draft *after);
+/* A volume that is there and whose label says something else than is wanted of it (reclaim, protection, name, source): an
+ * action that writes it. */
+void plan_label(struct planner *, struct change *, const struct volume_plan *);
 /* "image debian12 <- overlay qcow2 10GiB", into the arena. */
 const char *volume_words(struct arena *, const struct wanted_volume *);
 
@@ -90,6 +93,9 @@ const char *volume_words(struct arena *, const struct wanted_volume *);
 void plan_prune(struct planner *);
 /* Does an object of this record belong to the manifests under `root`? */
 bool source_matches(const char *source, const struct source_root *root);
+/* The source to record for an object: its root; for a single file, what is recorded already if that is above the file,
+ * else the file's folder. */
+const char *source_of(struct planner *, const struct object *, const char *recorded);
 
 struct claims *claims_make(struct planner *);
 /* Why this domain may not have this disk, or NULL. */

@@ -43,6 +43,7 @@ struct action {
 	int64_t number;		   /* set-memory: bytes; set-vcpus: count; shutdown: timeout in seconds */
 	bool escalates;		   /* shutdown: an action that destroys comes after; running out of time is no failure */
 	const struct Record *record; /* what to write before it, where its verb records */
+	const struct Label *label;   /* volume.create, volume.record: what the volume's label says, but for the chain */
 };
 
 /* What a layer gives to the next and a volume to its domain. */

@@ -62,32 +62,10 @@ static bool label_find(struct work *work, const char *uid, struct Label **have)
 	return true;
 }
 
-/* The source of the manifests: the root, or the folder of a single file; what is recorded stays where it is
- * above. */
-static const char *source_of(struct work *work, const struct source_root *root, const struct Label *have)
+/* The wanted label, still without its chain. */
+static struct Label *label_begin(struct work *work, const struct Label *want)
 {
-	if (!root->is_file)
-		return root->path;
-	if (have && KNOWN(have, Label, source) && file_beneath(root->path, have->source))
-		return have->source;
-	const char *slash = strrchr(root->path, '/');
-	return slash == root->path ? "/" : arena_copy(work->arena, root->path, (size_t)(slash - root->path));
-}
-
-static struct Label *label_make(
-	struct work *work, const struct wanted_volume *volume, const struct Label *have)
-{
-	struct Label *label = type_new(work->arena, &type_Label);
-	KNOW(label, Label, owner, work->real->owner);
-	KNOW(label, Label, kind, kind_name[volume->object->kind]);
-	KNOW(label, Label, name, volume->name);
-	KNOW(label, Label, uid, volume->uid);
-	if (volume->object->root)
-		KNOW(label, Label, source, source_of(work, volume->object->root, have));
-	if (volume->domain_uid)
-		KNOW(label, Label, domain, volume->domain_uid);
-	KNOW(label, Label, reclaim, (int)volume->reclaim);
-	KNOW(label, Label, protect, volume->protect);
+	struct Label *label = object_copy(work->arena, &type_Label, want);
 	label->at[Label_chain] = &mark_observed;
 	return label;
 }
@@ -243,7 +221,7 @@ static bool begin(struct work *work, const struct action *action)
 	work->folder = volume_folder(work->arena, work->real, volume->uid);
 	if (!folder_make(work) || !label_find(work, volume->uid, &have) || !made_count(work, have, &made))
 		return false;
-	work->label = label_make(work, volume, have);
+	work->label = label_begin(work, action->label);
 	if (!chain_make(work, volume, have, made) || !below_find(work, action, made, &below, &base))
 		return false;
 

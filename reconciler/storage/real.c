@@ -16,7 +16,7 @@ static struct real *real_of(const struct storage *storage)
 	return (struct real *)storage;
 }
 
-static const struct work_verb *const verbs[] = {&work_create, &work_remove, &work_verify};
+static const struct work_verb *const verbs[] = {&work_create, &work_record, &work_remove, &work_verify};
 
 static const struct work_verb *verb_of(enum verb verb)
 {

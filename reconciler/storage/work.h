@@ -42,7 +42,7 @@ struct work_verb {
 	/* After it has failed: takes away what it left. May be NULL. */
 	void (*abandon)(struct work *);
 };
-extern const struct work_verb work_create, work_remove, work_verify;
+extern const struct work_verb work_create, work_record, work_remove, work_verify;
 
 /* Says how the work failed, with a text in its arena; always false. */
 bool work_fail(struct work *, enum outcome, const char *hint, const char *format, ...)
