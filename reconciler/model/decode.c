@@ -404,7 +404,7 @@ static bool field_decode(struct decoder *decoder, const struct place *place, con
 {
 	const struct field *field = &type->fields[index];
 	const struct mark **mark = field_mark(type, index, object);
-	struct place inside = {.up = place, .key = field->key};
+	struct place inside = {.up = place, .key = key ? field->key : NULL};
 	if (node->kind == NODE_NULL) {
 		if (!is_strict(decoder))
 			return true;

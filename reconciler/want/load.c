@@ -116,7 +116,7 @@ static void file_load(struct loading *loading, struct source_file *file)
 {
 	if (file->broken)
 		return;
-	YAML_SCOPED yaml = yaml_new(&file->text, loading->report);
+	YAML_SCOPED yaml = yaml_open(&file->text, loading->report);
 	for (;;) {
 		ARENA_SCOPED scratch = arena_new();
 		const struct node *root = yaml_next(yaml, scratch);

@@ -109,7 +109,7 @@ static struct HostSpec *settings_decode(
 	struct arena *arena, const struct text_file *file, const struct mark *mark, struct report *report)
 {
 	ARENA_SCOPED scratch = arena_new();
-	YAML_SCOPED yaml = yaml_new(file, report);
+	YAML_SCOPED yaml = yaml_open(file, report);
 	const struct node *root = document_read(scratch, yaml, mark, report);
 	if (!root)
 		return NULL;

@@ -104,7 +104,7 @@ static bool characters_judge(struct yaml *yaml, size_t start)
 	return true;
 }
 
-struct yaml *yaml_new(const struct text_file *file, struct report *report)
+struct yaml *yaml_open(const struct text_file *file, struct report *report)
 {
 	struct yaml *yaml = calloc(1, sizeof(*yaml));
 	if (!yaml || !yaml_parser_initialize(&yaml->parser))
@@ -120,7 +120,7 @@ struct yaml *yaml_new(const struct text_file *file, struct report *report)
 	return yaml;
 }
 
-void yaml_free(struct yaml *yaml)
+void yaml_close(struct yaml *yaml)
 {
 	if (!yaml)
 		return;

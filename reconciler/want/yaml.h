@@ -12,12 +12,12 @@ enum {
 };
 
 struct yaml;
-/* The file's text must stay where it is until yaml_free, and as long as the report. */
-struct yaml *yaml_new(const struct text_file *, struct report *);
-void yaml_free(struct yaml *);
+/* The file's text must stay where it is until yaml_close, and as long as the report. */
+struct yaml *yaml_open(const struct text_file *, struct report *);
+void yaml_close(struct yaml *);
 static inline void yaml_drop(struct yaml **yaml)
 {
-	yaml_free(*yaml);
+	yaml_close(*yaml);
 }
 #define YAML_SCOPED __attribute__((cleanup(yaml_drop))) struct yaml *
 
