@@ -79,20 +79,24 @@ static void keep_text(struct buffer *out, const struct plan_view *plan)
 	free(text);
 }
 
-static void planned(
-	void *context, const struct plan *plan, const struct want *want, const struct have *have, int pass)
+static void planned(void *context, const struct plan *plan, const struct have *have, int pass, bool final)
 {
 	struct outcome_view *view = context;
 	const struct options *options = view->session->options;
 	struct plan_view shown = {
 		.plan = plan,
-		.want = want,
+		.want = view->session->want,
 		.have = have,
 		.report = view->session->report,
 		.color = options->output == OUTPUT_TEXT && log_color(options, stdout),
 	};
 
-	log_line(options, LOG_DEBUG, "pass %d: %" PRIu32 " actions", pass, plan->actions.count);
+	if (!final) {
+		log_line(options, LOG_DEBUG, "pass %d: %" PRIu32 " actions", pass, plan->actions.count);
+		if (pass <= 1)
+			plan_notes(options, plan);
+		return;
+	}
 	buffer_free(&view->last);
 	view->last = (struct buffer){0};
 	if (options->output == OUTPUT_JSON)
@@ -100,15 +104,12 @@ static void planned(
 	else
 		keep_text(&view->last, &shown);
 	view->consent = plan->needs_consent ? arena_text(view->arena, plan->digest) : NULL;
-	if (pass <= 1)
-		plan_notes(options, plan);
 }
 
 static const char *const end_name[] = {
 	[CONVERGED] = "converged",
 	[CONVERGED_STAGED] = "staged",
 	[CONVERGE_BLOCKED] = "blocked",
-	[CONVERGE_PARTLY] = "partly",
 	[CONVERGE_FAILED] = "failed",
 };
 
@@ -118,7 +119,7 @@ static void result_json(const struct outcome_view *view, const struct convergenc
 
 	json_open_object(&json, NULL);
 	json_int(&json, "formatVersion", 1);
-	json_text(&json, "result", end_name[end->end]);
+	json_text(&json, "result", end->end == CONVERGE_FAILED && end->done ? "partly" : end_name[end->end]);
 	json_int(&json, "passes", end->passes);
 	json_int(&json, "done", end->done);
 	json_int(&json, "failed", end->failed);
@@ -138,7 +139,6 @@ static void result_text(const struct outcome_view *view, const struct convergenc
 		[CONVERGED] = "the host is as wanted",
 		[CONVERGED_STAGED] = "restarts are left staged",
 		[CONVERGE_BLOCKED] = "blocked by limits or by what is allowed",
-		[CONVERGE_PARTLY] = "partly done",
 		[CONVERGE_FAILED] = "failed",
 	};
 
@@ -148,7 +148,7 @@ static void result_text(const struct outcome_view *view, const struct convergenc
 		printf("%sLeft:\n%s", view->done.count ? "\n" : "", buffer_string(&view->last));
 	printf("%sApplied: %" PRIu32 " done, %" PRIu32 " failed, %d pass%s; %s.\n",
 		view->done.count || view->last.size ? "\n" : "", end->done, end->failed, end->passes,
-		end->passes == 1 ? "" : "es", words[end->end]);
+		end->passes == 1 ? "" : "es", end->end == CONVERGE_FAILED && end->done ? "partly done" : words[end->end]);
 }
 
 /* Strongest first: 1, 4, 5, 0. Broken manifests are an error whatever became of the rest. */
@@ -157,8 +157,6 @@ static enum exit_code apply_exit(const struct session *session, const struct con
 	if (session->broken || end->end == CONVERGE_FAILED)
 		return end->done ? EXIT_PARTLY : EXIT_ERROR;
 	switch (end->end) {
-	case CONVERGE_PARTLY:
-		return EXIT_PARTLY;
 	case CONVERGE_BLOCKED:
 		return EXIT_BLOCKED;
 	case CONVERGED_STAGED:
@@ -175,6 +173,7 @@ static enum exit_code apply(struct session *session)
 		.progress = progress_view(session->options),
 		.arena = session->arena,
 	};
+	const struct observer observer = session_observer(session);
 	struct executor executor = {
 		.host = session->host,
 		.storage = session->storage,
@@ -194,7 +193,7 @@ static enum exit_code apply(struct session *session)
 	struct convergence end;
 
 	catch_signals();
-	end = converge(&executor, session->want, &options, session->report);
+	end = converge(&executor, &observer, session->want, &options, session->report);
 	progress_end(&view.progress);
 	if (session->options->output == OUTPUT_JSON)
 		result_json(&view, &end);
