@@ -167,11 +167,3 @@ char *file_absolute(struct arena *arena, const char *path)
 		buffer_char(&result, '/');
 	return arena_copy(arena, result.text, result.size);
 }
-
-bool file_beneath(const char *path, const char *folder)
-{
-	size_t length = strlen(folder);
-	if (length == 1 && *folder == '/')
-		return *path == '/';
-	return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}

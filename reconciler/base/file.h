@@ -32,5 +32,3 @@ bool file_folders(const char *path, mode_t mode) __attribute__((warn_unused_resu
 bool file_remove(const char *path) __attribute__((warn_unused_result));
 /* Absolute form of a path by text alone (current folder, ".", "..", doubled slashes); symlinks are kept. */
 char *file_absolute(struct arena *, const char *path);
-/* Is `path` `folder` itself or below it? By text, both as file_absolute returns them. */
-bool file_beneath(const char *path, const char *folder);

@@ -223,3 +223,11 @@ void text_sha256(const void *bytes, size_t size, char out[65])
 {
 	SHA256Data(bytes, size, out);
 }
+
+bool text_beneath(const char *path, const char *folder)
+{
+	size_t length = strlen(folder);
+	if (length == 1 && *folder == '/')
+		return *path == '/';
+	return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}

@@ -2,13 +2,12 @@
  * to speak for it (invariants 3 and 4): it is owned, its record names one of the roots that were given, that
  * root is a folder that was read to its end without a broken file, pruning was not switched off, and it is
  * not protected. */
-#include "base/file.h"
 #include "decide/planner.h"
 #include <string.h>
 
 bool source_matches(const char *source, const struct source_root *root)
 {
-	return root->is_file ? file_beneath(root->path, source) : strcmp(root->path, source) == 0;
+	return root->is_file ? text_beneath(root->path, source) : strcmp(root->path, source) == 0;
 }
 
 const char *source_of(struct planner *planner, const struct object *object, const char *recorded)

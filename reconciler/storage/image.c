@@ -56,10 +56,10 @@ static bool image_size(int fd, const struct identity *identity, int format, int6
 /* Does a path below the image folder lead out of it by a symlink? */
 static bool leads_out(const char *path, const char *image_dir)
 {
-	if (!image_dir || !file_beneath(path, image_dir))
+	if (!image_dir || !text_beneath(path, image_dir))
 		return false;
 	char *file = realpath(path, NULL), *folder = realpath(image_dir, NULL);
-	bool out = file && folder && !file_beneath(file, folder);
+	bool out = file && folder && !text_beneath(file, folder);
 	free(file);
 	free(folder);
 	return out;

@@ -18,7 +18,7 @@ static bool climbs(const char *path)
 static bool is_beneath_any(const char *path, const struct texts *folders)
 {
 	for (uint32_t i = 0; i < folders->count; i++)
-		if (file_beneath(path, folders->item[i]))
+		if (text_beneath(path, folders->item[i]))
 			return true;
 	return false;
 }
@@ -57,7 +57,7 @@ static void check_path(struct loading *loading, struct loaded *loaded, const str
 		return;
 	}
 	const char *own = manifest_folder(loading->arena, loaded->object.root);
-	if (file_beneath(path, own) || file_beneath(path, host->imageDir) ||
+	if (text_beneath(path, own) || text_beneath(path, host->imageDir) ||
 		(more && is_beneath_any(path, more)) || is_beneath_any(path, &host->policy->files))
 		return;
 	BUFFER_SCOPED words = {0};

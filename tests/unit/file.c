@@ -205,14 +205,3 @@ Test(file, absolute_paths)
 	cr_assert_str_eq(file_absolute(arena, "../x"), "/tmp/x");
 	cr_assert_str_eq(file_absolute(arena, "m/web.yaml"), arena_format(arena, "%s/m/web.yaml", folder));
 }
-
-Test(file, beneath)
-{
-	cr_assert(file_beneath("/a/b", "/a"));
-	cr_assert(file_beneath("/a", "/a"));
-	cr_assert(file_beneath("/a", "/"));
-	cr_assert(file_beneath("/", "/"));
-	cr_assert_not(file_beneath("/ab", "/a"));
-	cr_assert_not(file_beneath("/", "/a"));
-	cr_assert_not(file_beneath("/b/a", "/a"));
-}

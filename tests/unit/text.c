@@ -170,3 +170,14 @@ Test(text, sha256_of_known_texts)
 	text_sha256("", 0, digest);
 	cr_assert_str_eq(digest, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
+
+Test(text, beneath)
+{
+	cr_assert(text_beneath("/a/b", "/a"));
+	cr_assert(text_beneath("/a", "/a"));
+	cr_assert(text_beneath("/a", "/"));
+	cr_assert(text_beneath("/", "/"));
+	cr_assert_not(text_beneath("/ab", "/a"));
+	cr_assert_not(text_beneath("/", "/a"));
+	cr_assert_not(text_beneath("/b/a", "/a"));
+}
