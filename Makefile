@@ -3,8 +3,10 @@
 #   B=DIR        where everything is built (default build, build/san with SAN=1)
 #   SAN=1        address and undefined-behaviour sanitizers
 #   CC=...       the compiler
+#   V=1          show every command
 
 prefix ?= /usr/local
+DESTDIR ?=
 SAN ?=
 B ?= $(if $(SAN),build/san,build)
 
@@ -12,34 +14,41 @@ PACKAGES := yaml-0.1 libcjson xenstore uuid libmd
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
 SANITIZE := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Ireconciler -I. -MMD -MP $(shell pkg-config --cflags $(PACKAGES)) \
-	$(SANITIZE)
+# asked once, and not before the packages are there
+FLAGS = $(eval FLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(FLAGS)
+LIBS = $(eval LIBS := $(shell pkg-config --libs $(PACKAGES)))$(LIBS)
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Ireconciler -I. -MMD -MP $(FLAGS) $(SANITIZE)
 ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE)
-LIBS = $(shell pkg-config --libs $(PACKAGES))
 
 SOURCES := $(sort $(shell find reconciler -name '*.c'))
 OBJECTS := $(SOURCES:%.c=$B/%.o)
 CORE := $(filter-out $B/reconciler/main.o,$(OBJECTS))
 
+V ?=
+Q := $(if $V,,@)
+
 .PHONY: all
 all: $B/xensteer ## build the program
 
 $B/xensteer: $(OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(if $V,,@echo "  LD   $@")
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(if $V,,@echo "  CC   $<")
+	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # everything but main, so that a test links what it uses
 $B/core.a: $(CORE)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$Q$(AR) rcs $@ $^
 
 UNIT := $(patsubst %.c,$B/%,$(sort $(wildcard tests/unit/*.c)))
 $B/tests/unit/%: tests/unit/%.c $B/core.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests -o $@ $< $B/core.a $(LIBS) -lcriterion
+	$(if $V,,@echo "  TEST $<")
+	$Q$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests -o $@ $< $B/core.a $(LIBS) -lcriterion
 
 .PHONY: unit
 unit: $(UNIT) ## run the Criterion tests
