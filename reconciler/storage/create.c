@@ -21,6 +21,17 @@ static bool job_failed(struct work *work, const struct layer_job *job)
 		work, job->terminal ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT, job->hint, "%s", job->error);
 }
 
+/* The volume's folder may be there or not, but nothing else may be in its place. */
+static bool folder_check(struct work *work)
+{
+	FD_SCOPED folder = folder_open(work->folder);
+	if (folder >= 0 || errno == ENOENT)
+		return true;
+	if (errno == ENOTDIR || errno == ELOOP)
+		return work_fail(work, OUTCOME_TERMINAL, NULL, "%s is no folder", work->folder);
+	return work_fail_errno(work, errno, work->folder);
+}
+
 /* The volume's folder, made if need be, and on the disk. */
 static bool folder_make(struct work *work)
 {
@@ -29,10 +40,6 @@ static bool folder_make(struct work *work)
 		return work_fail_errno(work, errno, volumes);
 	if (mkdir(work->folder, 0700) < 0 && errno != EEXIST)
 		return work_fail_errno(work, errno, work->folder);
-	FD_SCOPED folder = folder_open(work->folder);
-	if (folder < 0)
-		return work_fail(
-			work, OUTCOME_TERMINAL, NULL, "%s is no folder: %s", work->folder, strerror(errno));
 	return folder_sync(volumes) || work_fail_errno(work, errno, volumes);
 }
 
@@ -54,7 +61,7 @@ static bool label_find(struct work *work, const char *uid, struct Label **have)
 		break;
 	}
 	if (!volume_files(work->arena, work->folder, &files))
-		return work_fail_errno(work, errno, work->folder);
+		return errno == ENOENT || work_fail_errno(work, errno, work->folder);
 	if (files.layers || files.other)
 		return work_fail(work, OUTCOME_TERMINAL, broken_hint,
 			"%s holds %s and no label: it is not ours", work->folder,
@@ -219,7 +226,7 @@ static bool begin(struct work *work, const struct action *action)
 		return work_fail(
 			work, OUTCOME_TERMINAL, NULL, "volume %s has no layer %u", volume->name, layer);
 	work->folder = volume_folder(work->arena, work->real, volume->uid);
-	if (!folder_make(work) || !label_find(work, volume->uid, &have) || !made_count(work, have, &made))
+	if (!folder_check(work) || !label_find(work, volume->uid, &have) || !made_count(work, have, &made))
 		return false;
 	work->label = label_begin(work, action->label);
 	if (!chain_make(work, volume, have, made) || !below_find(work, action, made, &below, &base))
@@ -242,7 +249,10 @@ static bool begin(struct work *work, const struct action *action)
 		KNOW(job->found, LayerFound, base, base->base);
 	if (base && KNOWN(base, LayerFound, digest))
 		KNOW(job->found, LayerFound, digest, base->digest);
-	if (!label_store(work))
+	if (!folder_make(work))
+		return false;
+	/* what makes nothing is checked first: its label alone would make the volume complete */
+	if (work->driver->remove && !label_store(work))
 		return false;
 	if (!work->driver->create(job)) {
 		artefact_abandon(job);
