@@ -648,6 +648,20 @@ Test(storage, a_removal_that_was_interrupted_goes_on)
 	expect_none();
 }
 
+Test(storage, a_removal_that_stopped_in_the_middle_leaves_an_unfinished_volume_not_a_lost_one)
+{
+	struct wanted_volume *volume = file_volume(1 << 20, disk_format_raw, preallocation_off);
+	const char *stuck = arena_format(arena, "%s/.5-file.raw.part", folder);
+	expect_done(create(volume, 0));
+	cr_assert_eq(mkdir(stuck, 0700), 0);
+	expect_failed(remove_volume(uid), OUTCOME_TRANSIENT, "Is a directory");
+	cr_expect_not(scratch_has(raw));
+	expect_state(volume_state_partial, NULL);
+	cr_assert_eq(rmdir(stuck), 0);
+	expect_done(create(volume, 0));
+	expect_state(volume_state_complete, NULL);
+}
+
 /* Damage and strangers. */
 
 Test(storage, what_was_made_and_is_gone_is_never_made_anew)
