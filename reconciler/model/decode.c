@@ -365,14 +365,11 @@ static bool siblings_judge(struct decoder *decoder, const struct place *place, c
 {
 	bool good = true;
 	int chosen = -1;
-	BUFFER_SCOPED words = {0};
 	for (int i = 0; i < type->count; i++) {
 		const struct field *field = &type->fields[i];
 		const struct mark *at = *field_mark(type, i, object);
 		if (field->role == ROLE_OBSERVED)
 			continue;
-		if (type->one_of && !field->with)
-			buffer_format(&words, "%s%s", words.size ? ", " : "", field->key);
 		if (!at)
 			continue;
 		struct node here = {.mark = at == &mark_broken ? node->mark : *at};
@@ -392,9 +389,13 @@ static bool siblings_judge(struct decoder *decoder, const struct place *place, c
 			chosen = i;
 		}
 	}
-	if (good && type->one_of && chosen < 0)
-		good = wrong(decoder, place, node, NULL, "expected exactly one of %s", buffer_string(&words));
-	return good;
+	if (!good || !type->one_of || chosen >= 0)
+		return good;
+	BUFFER_SCOPED words = {0};
+	for (int i = 0; i < type->count; i++)
+		if (type->fields[i].role != ROLE_OBSERVED && !type->fields[i].with)
+			buffer_format(&words, "%s%s", words.size ? ", " : "", type->fields[i].key);
+	return wrong(decoder, place, node, NULL, "expected exactly one of %s", buffer_string(&words));
 }
 
 /* `key`: the node of its key, NULL for a shorthand. Scalars are marked at their value, all else at its key.

@@ -158,6 +158,7 @@ void cross_check_identities(struct loading *loading)
 	claims_judge(loading, &domains, SEVERITY_ERROR, "uid");
 	claims_judge(loading, &volumes, SEVERITY_ERROR, "uid");
 	claims_judge(loading, &names, SEVERITY_ERROR, "Xen name");
+	/* derived ones have 24 bits of their own: among some thousand nics two may be equal */
 	claims_judge(loading, &macs, SEVERITY_ERROR, "MAC address");
 	claims_judge(loading, &addresses, SEVERITY_WARNING, "IP address");
 	claims_judge(loading, &screens, SEVERITY_WARNING, "VNC port");

@@ -112,19 +112,23 @@ static void document_load(struct loading *loading, struct source_file *file, con
 		list_add(loading->arena, &loading->want->objects, object);
 }
 
+/* Trees are scratch: they go when they have become objects, a few documents at a time. */
 static void file_load(struct loading *loading, struct source_file *file)
 {
+	enum { SCRATCH_ENOUGH = 64 << 10 };
 	if (file->broken)
 		return;
 	YAML_SCOPED yaml = yaml_open(&file->text, loading->report);
-	for (;;) {
+	const struct node *root;
+	do {
 		ARENA_SCOPED scratch = arena_new();
-		const struct node *root = yaml_next(yaml, scratch);
-		if (!root)
-			break;
-		if (root->kind != NODE_NULL)
-			document_load(loading, file, root);
-	}
+		while ((root = yaml_next(yaml, scratch))) {
+			if (root->kind != NODE_NULL)
+				document_load(loading, file, root);
+			if (arena_size(scratch) > SCRATCH_ENOUGH)
+				break;
+		}
+	} while (root);
 	if (yaml_broken(yaml))
 		file->broken = true;
 }

@@ -4,16 +4,22 @@
 #include "model/node.h"
 #include "want/loading.h"
 
-/* "spec" + "boot" is "spec.boot". */
-static const char *path_below(struct arena *arena, const char *path, const char *key)
+/* The keys from the root down to an object. Put together only where something is to be said: a source of ten
+ * thousand guests walks here a million times. */
+struct path {
+	const struct path *up;
+	const char *key;
+};
+
+static const char *path_text(struct arena *arena, const struct path *path)
 {
-	return *path ? arena_format(arena, "%s.%s", path, key) : key;
+	return path->up ? arena_format(arena, "%s.%s", path_text(arena, path->up), path->key) : path->key;
 }
 
-/* Calls `visit` for each object that a field holds. */
+/* Visits each object that a field holds; `at` is the field's own mark. */
 static void each_below(const struct field *field, const void *object,
-	void (*visit)(const struct type *, const void *, const struct mark *, const char *, void *),
-	const struct mark *at, const char *path, void *data)
+	void (*visit)(const struct type *, const void *, const struct mark *, const struct path *, void *),
+	const struct mark *at, const struct path *path, void *data)
 {
 	const void *value = field_value(field, object);
 	if (field->shape == SHAPE_One && *(void *const *)value)
@@ -30,27 +36,26 @@ struct requiring {
 	struct loaded *loaded;
 };
 
-static void require(
-	const struct type *type, const void *object, const struct mark *at, const char *path, void *data)
+static void require(const struct type *type, const void *object, const struct mark *at,
+	const struct path *path, void *data)
 {
 	struct requiring *requiring = data;
 	for (int i = 0; i < type->count; i++) {
 		const struct field *field = &type->fields[i];
 		const struct mark *mark = *field_mark(type, i, object);
-		if (!mark && !field->required)
-			continue;
-		const char *below = path_below(requiring->loading->arena, path, field->key);
-		if (!mark)
-			object_error(requiring->loading, requiring->loaded, at, NULL, "%s is missing", below);
-		else if (mark != &mark_broken)
-			each_below(field, object, require, mark, below, data);
+		const struct path below = {.up = path, .key = field->key};
+		if (mark && mark != &mark_broken)
+			each_below(field, object, require, mark, &below, data);
+		else if (!mark && field->required)
+			object_error(requiring->loading, requiring->loaded, at, NULL, "%s is missing",
+				path_text(requiring->loading->arena, &below));
 	}
 }
 
 void shape_require(struct loading *loading, struct loaded *loaded)
 {
 	struct requiring requiring = {loading, loaded};
-	require(kind_type(loaded->object.kind), loaded->object.body, loaded->object.at, "", &requiring);
+	require(kind_type(loaded->object.kind), loaded->object.body, loaded->object.at, NULL, &requiring);
 }
 
 struct refusing {
@@ -59,39 +64,38 @@ struct refusing {
 };
 
 static void refuse(
-	const struct type *type, const void *body, const struct mark *at, const char *path, void *data)
+	const struct type *type, const void *body, const struct mark *at, const struct path *path, void *data)
 {
 	struct refusing *refusing = data;
 	(void)at;
 	for (int i = 0; i < type->count && !refusing->object->refused; i++) {
 		const struct field *field = &type->fields[i];
 		const struct mark *mark = *field_mark(type, i, body);
+		const struct path below = {.up = path, .key = field->key};
 		if (!mark || mark == &mark_broken)
 			continue;
 		int choice = field->shape == SHAPE_Choice ? *(const int *)field_value(field, body) : 0;
 		bool later_word = field->later_from && choice >= field->later_from;
-		if (!field->later && !later_word && field->shape != SHAPE_One && field->shape != SHAPE_Many)
+		if (!field->later && !later_word) {
+			each_below(field, body, refuse, mark, &below, data);
 			continue;
-		const char *below = path_below(refusing->arena, path, field->key);
-		if (field->later || later_word) {
-			refusing->object->refused = later_word ? arena_format(refusing->arena, "%s: %s",
-									 below, field->choices[choice])
-							       : below;
-			refusing->object->refused_at = mark;
-			return;
 		}
-		each_below(field, body, refuse, mark, below, data);
+		const char *text = path_text(refusing->arena, &below);
+		refusing->object->refused_at = mark;
+		refusing->object->refused =
+			later_word ? arena_format(refusing->arena, "%s: %s", text, field->choices[choice])
+				   : text;
 	}
 }
 
 void shape_refuse(struct loaded *loaded, struct arena *arena)
 {
 	struct refusing refusing = {arena, &loaded->object};
-	refuse(kind_type(loaded->object.kind), loaded->object.body, NULL, "", &refusing);
+	refuse(kind_type(loaded->object.kind), loaded->object.body, NULL, NULL, &refusing);
 }
 
-static void clean(
-	const struct type *type, const void *object, const struct mark *at, const char *path, void *data)
+static void clean(const struct type *type, const void *object, const struct mark *at, const struct path *path,
+	void *data)
 {
 	for (int i = 0; i < type->count; i++) {
 		const struct mark **mark = field_mark(type, i, object);
@@ -103,5 +107,5 @@ static void clean(
 
 void shape_clean(struct loaded *loaded)
 {
-	clean(kind_type(loaded->object.kind), loaded->object.body, NULL, "", NULL);
+	clean(kind_type(loaded->object.kind), loaded->object.body, NULL, NULL, NULL);
 }
