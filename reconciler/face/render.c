@@ -3,6 +3,7 @@
 #include "face/session.h"
 #include "host/xen/cfg.h"
 #include "storage/layer.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* The link that the topmost layer of a volume will give once it is made (layout: storage/storage.h). */
@@ -70,7 +71,8 @@ static enum exit_code render(const struct session *session, const char *name)
 		return EXIT_ERROR;
 	if (!cfg_render(&text, domain, &links, &error)) {
 		report_error(session->report, object->at, object->text, NULL, "%s",
-			error ? error : "cannot be rendered");
+			error ? error : "it cannot be rendered");
+		free(error);
 		return EXIT_ERROR;
 	}
 	fputs(buffer_string(&text), stdout);
