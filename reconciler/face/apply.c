@@ -40,10 +40,8 @@ struct outcome_view {
 	struct session *session;
 	struct progress_view progress;
 	struct arena *arena;
-	struct list done;    /* const char *: the text of each action that was done, in order */
-	struct buffer last;  /* the last plan, in the form that is asked for */
-	bool staged;         /* the last plan wants restarts that are not allowed */
-	const char *consent; /* digest that would allow what is stopped, or NULL */
+	struct list done;   /* const char *: the text of each action that was done, in order */
+	struct buffer last; /* the last plan, in the form that is asked for */
 };
 
 static void told(void *context, const struct progress *progress)
@@ -93,25 +91,30 @@ static void planned(void *context, const struct plan *plan, const struct have *h
 
 	if (!final) {
 		log_line(options, LOG_DEBUG, "pass %d: %" PRIu32 " actions", pass, plan->actions.count);
-		if (pass <= 1)
-			plan_notes(options, plan);
 		return;
 	}
-	buffer_free(&view->last);
-	view->last = (struct buffer){0};
 	if (options->output == OUTPUT_JSON)
 		keep_json(&view->last, &shown);
 	else
 		keep_text(&view->last, &shown);
-	view->consent = plan->needs_consent ? arena_text(view->arena, plan->digest) : NULL;
+	progress_end(&view->progress);
+	plan_notes(options, plan);
 }
 
-static const char *const end_name[] = {
-	[CONVERGED] = "converged",
-	[CONVERGED_STAGED] = "staged",
-	[CONVERGE_BLOCKED] = "blocked",
-	[CONVERGE_FAILED] = "failed",
-};
+/* The word of the result: what did not get there is `partly` where anything was done. */
+static const char *end_name(const struct convergence *end)
+{
+	switch (end->end) {
+	case CONVERGED:
+		return "converged";
+	case CONVERGED_STAGED:
+		return "staged";
+	case CONVERGE_BLOCKED:
+		return "blocked";
+	default:
+		return end->done ? "partly" : "failed";
+	}
+}
 
 static void result_json(const struct outcome_view *view, const struct convergence *end)
 {
@@ -119,7 +122,7 @@ static void result_json(const struct outcome_view *view, const struct convergenc
 
 	json_open_object(&json, NULL);
 	json_int(&json, "formatVersion", 1);
-	json_text(&json, "result", end->end == CONVERGE_FAILED && end->done ? "partly" : end_name[end->end]);
+	json_text(&json, "result", end_name(end));
 	json_int(&json, "passes", end->passes);
 	json_int(&json, "done", end->done);
 	json_int(&json, "failed", end->failed);
@@ -133,22 +136,33 @@ static void result_json(const struct outcome_view *view, const struct convergenc
 	json_end(&json);
 }
 
+static const char *end_words(const struct convergence *end)
+{
+	if (end->stopped)
+		return "stopped by a signal";
+	if (end->timed_out)
+		return "out of time (--timeout)";
+	switch (end->end) {
+	case CONVERGED:
+		return "the host is as wanted";
+	case CONVERGED_STAGED:
+		return "changes are staged until guests restart";
+	case CONVERGE_BLOCKED:
+		return "blocked by limits or by what is allowed";
+	default:
+		return end->done ? "partly done" : "failed";
+	}
+}
+
 static void result_text(const struct outcome_view *view, const struct convergence *end)
 {
-	static const char *const words[] = {
-		[CONVERGED] = "the host is as wanted",
-		[CONVERGED_STAGED] = "restarts are left staged",
-		[CONVERGE_BLOCKED] = "blocked by limits or by what is allowed",
-		[CONVERGE_FAILED] = "failed",
-	};
-
 	for (uint32_t i = 0; i < view->done.count; i++)
 		printf("  %s\n", (const char *)view->done.item[i]);
 	if (view->last.size)
 		printf("%sLeft:\n%s", view->done.count ? "\n" : "", buffer_string(&view->last));
 	printf("%sApplied: %" PRIu32 " done, %" PRIu32 " failed, %d pass%s; %s.\n",
 		view->done.count || view->last.size ? "\n" : "", end->done, end->failed, end->passes,
-		end->passes == 1 ? "" : "es", end->end == CONVERGE_FAILED && end->done ? "partly done" : words[end->end]);
+		end->passes == 1 ? "" : "es", end_words(end));
 }
 
 /* Strongest first: 1, 4, 5, 0. Broken manifests are an error whatever became of the rest. */
@@ -156,14 +170,9 @@ static enum exit_code apply_exit(const struct session *session, const struct con
 {
 	if (session->broken || end->end == CONVERGE_FAILED)
 		return end->done ? EXIT_PARTLY : EXIT_ERROR;
-	switch (end->end) {
-	case CONVERGE_BLOCKED:
+	if (end->end == CONVERGE_BLOCKED)
 		return EXIT_BLOCKED;
-	case CONVERGED_STAGED:
-		return session->options->fail_pending ? EXIT_BLOCKED : EXIT_DONE;
-	default:
-		return EXIT_DONE;
-	}
+	return end->end == CONVERGED_STAGED && session->options->fail_pending ? EXIT_BLOCKED : EXIT_DONE;
 }
 
 static enum exit_code apply(struct session *session)
@@ -173,7 +182,6 @@ static enum exit_code apply(struct session *session)
 		.progress = progress_view(session->options),
 		.arena = session->arena,
 	};
-	const struct observer observer = session_observer(session);
 	struct executor executor = {
 		.host = session->host,
 		.storage = session->storage,
@@ -190,6 +198,7 @@ static enum exit_code apply(struct session *session)
 		.tries = TRIES,
 		.planned = planned,
 	};
+	struct observer observer = session_observer(session);
 	struct convergence end;
 
 	catch_signals();
@@ -200,8 +209,6 @@ static enum exit_code apply(struct session *session)
 	else
 		result_text(&view, &end);
 	fflush(stdout);
-	if (view.consent)
-		log_line(session->options, LOG_INFO, "to allow what is stopped: --consent %s", view.consent);
 	buffer_free(&view.last);
 	return apply_exit(session, &end);
 }
