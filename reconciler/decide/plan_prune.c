@@ -32,22 +32,6 @@ static const struct source_root *root_of(const struct planner *planner, const ch
 	return NULL;
 }
 
-static bool is_wanted_domain(const struct planner *planner, const char *uuid)
-{
-	const struct list *uids = &planner->want->uids;
-	for (uint32_t low = 0, high = uids->count; low < high;) {
-		uint32_t middle = low + (high - low) / 2;
-		int order = strcmp(uids->item[middle], uuid);
-		if (order == 0)
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
-}
-
 /* Why nothing of this root is pruned, or NULL. */
 static const char *root_obstacle(struct planner *planner, const struct source_root *root)
 {
@@ -155,6 +139,23 @@ static bool in_use(const struct planner *planner, const struct HaveVolume *volum
 	return false;
 }
 
+/* An inline volume goes the way of its domain: with it, or when a wanted domain has no such disk any more. */
+static bool is_wanted_volume(const struct planner *planner, const struct HaveVolume *volume)
+{
+	const struct want *want = planner->want;
+	const char *domain = volume->label->domain;
+	if (want_volume(want, volume->uid) || want_names(want, volume->uid))
+		return true;
+	if (!domain)
+		return false;
+	if (!want_names(want, domain))
+		return have_domain(planner->have, domain) != NULL; /* goes with it */
+	for (uint32_t i = 0; i < want->domains.count; i++)
+		if (strcmp(((struct wanted_domain *)want->domains.item[i])->uid, domain) == 0)
+			return false;
+	return true; /* of a domain for another host */
+}
+
 /* A volume that nothing wants and nothing uses, with reclaim Delete in its label: a declared one whose
  * manifest is gone, an inline one whose disk or domain is gone. What is retained is left to `gc`. */
 static void prune_volume(struct planner *planner, const struct HaveVolume *volume)
@@ -163,11 +164,8 @@ static void prune_volume(struct planner *planner, const struct HaveVolume *volum
 	if (!label || !label->source || !KNOWN(label, Label, reclaim) || label->reclaim != reclaim_Delete)
 		return;
 	const struct source_root *root = root_of(planner, label->source);
-	if (!root || want_volume(planner->want, volume->uid) || in_use(planner, volume))
+	if (!root || is_wanted_volume(planner, volume) || in_use(planner, volume))
 		return;
-	if (label->domain && have_domain(planner->have, label->domain) &&
-		!is_wanted_domain(planner, label->domain))
-		return; /* goes with its domain */
 	struct change *change = change_add(planner,
 		arena_format(planner->arena, "Volume/%s", volume->name ? volume->name : volume->uid), NULL,
 		NULL);
@@ -191,7 +189,7 @@ void plan_prune(struct planner *planner)
 	for (uint32_t i = 0; i < found->domains.count; i++) {
 		const struct HaveDomain *domain = found->domains.item[i];
 		if (KNOWN(domain, HaveDomain, owned) && domain->owned &&
-			!is_wanted_domain(planner, domain->uuid))
+			!want_names(planner->want, domain->uuid))
 			prune_domain(planner, domain);
 	}
 	for (uint32_t i = 0; planner->have->storage_known && i < found->volumes.count; i++)

@@ -74,3 +74,19 @@ const struct object *want_object(const struct want *want, enum kind kind, const 
 	}
 	return NULL;
 }
+
+bool want_names(const struct want *want, const char *uid)
+{
+	uint32_t low = 0, high = want->uids.count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = strcmp(want->uids.item[middle], uid);
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}

@@ -78,13 +78,15 @@ struct want {
 	struct list volumes;	/* struct wanted_volume, sorted by name */
 	struct list volumes_by_uid; /* the same, sorted by uid */
 	struct list images;	/* struct wanted_image, sorted by name */
-	struct list uids;	/* const char *: of every Domain that is named anywhere in it, also broken, refused and for
-				 * elsewhere: none of them is pruned; sorted */
+	/* const char *, sorted: the uids of all Domains and Volumes that are not broken, also of refused ones and of those for
+	 * another host. None of them is pruned; a broken one blocks all pruning. */
+	struct list uids;
 	bool complete;		/* every root was read to the end and no file is broken: pruning is thinkable */
 };
 
 /* Each is a binary search in the lists above; NULL where there is no such. */
 struct wanted_domain *want_domain(const struct want *, const char *name);
+bool want_names(const struct want *, const char *uid); /* is it among `uids`? */
 struct wanted_volume *want_volume(const struct want *, const char *uid);
 struct wanted_image *want_image(const struct want *, const char *name);
 const struct object *want_object(const struct want *, enum kind, const char *name);

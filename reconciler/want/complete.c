@@ -35,20 +35,26 @@ static void complete_nic(struct loading *loading, struct loaded *loaded, struct 
 		nic->at[Nic_mac] = at;
 }
 
+static int text_order(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 void complete_identities(struct loading *loading)
 {
 	const struct list *objects = &loading->want->objects;
 	for (uint32_t i = 0; i < objects->count; i++) {
 		struct loaded *loaded = objects->item[i];
 		const struct Metadata *metadata = loaded_metadata(loaded);
-		if (loaded->object.broken || loaded->object.elsewhere || loaded->object.kind == KIND_IMAGE)
+		if (loaded->object.broken || loaded->object.kind == KIND_IMAGE)
 			continue;
 		const char *name = metadata->renamedFrom ? metadata->renamedFrom : loaded->object.name;
 		if (metadata->uid)
 			snprintf(loaded->uid, sizeof(loaded->uid), "%s", metadata->uid);
 		else
 			uid_of(loading->options->owner, kind_name[loaded->object.kind], name, loaded->uid);
-		if (loaded->object.kind != KIND_DOMAIN)
+		list_add(loading->arena, &loading->want->uids, loaded->uid);
+		if (loaded->object.kind != KIND_DOMAIN || loaded->object.elsewhere)
 			continue;
 		struct DomainSpec *spec = loaded->object.domain->spec;
 		for (uint32_t j = 0; j < spec->nics.count; j++)
@@ -58,6 +64,8 @@ void complete_identities(struct loading *loading)
 		if (!spec->shutdown)
 			spec->shutdown = type_new(loading->arena, &type_Shutdown);
 	}
+	if (loading->want->uids.count)
+		qsort(loading->want->uids.item, loading->want->uids.count, sizeof(void *), text_order);
 }
 
 static void complete_image(struct loading *loading, const struct loaded *loaded)
