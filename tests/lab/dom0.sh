@@ -20,9 +20,9 @@ plan() { # the last line of a scenario: how many checks there were; its status i
 }
 
 within() { # SECONDS COMMAND...: run it until it succeeds
-	local tenths limit=$(($1 * 10))
+	local end=$((SECONDS + $1))
 	shift
-	for ((tenths = 0; tenths < limit; tenths++)); do
+	while ((SECONDS < end)); do
 		! "$@" >/dev/null 2>&1 || return 0
 		sleep 0.1
 	done
@@ -92,12 +92,12 @@ gone() { # NAME: no trace of it in the list
 }
 
 guest() { # NAME COMMAND: run it in the guest; prints its output, returns its status (99: no answer in 10 s)
-	local id answer tenths
+	local id answer end=$((SECONDS + 10))
 	id=$(xl domid "$1") || return 99
 	xenstore-rm "/local/domain/$id/data/out" 2>/dev/null
 	# the number makes a repeated command another one
 	xenstore-write "/local/domain/$id/data/cmd" "$2 #$RANDOM$RANDOM"
-	for ((tenths = 0; tenths < 100; tenths++)); do
+	while ((SECONDS < end)); do
 		if answer=$(xenstore-read "/local/domain/$id/data/out" 2>/dev/null) && [[ -n $answer ]]; then
 			[[ $answer =~ ^rc=([0-9]+)\ (.*)$ ]] || return 99
 			[[ -z ${BASH_REMATCH[2]} ]] || printf '%s' "${BASH_REMATCH[2]}" | tr '|' '\n'

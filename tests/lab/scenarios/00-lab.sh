@@ -24,7 +24,7 @@ ok "it is destroyed" xl destroy web
 ok "it is gone" gone web
 ok "nothing is left" within 10 leftovers
 
-mk web pv 128 "'format=qcow2,vdev=xvda,access=ro,backendtype=qdisk,target=/var/web.qcow2'"
+mk web pv 128 "'format=qcow2,vdev=xvda,access=rw,backendtype=qdisk,target=/var/web.qcow2'"
 ok "a guest is created on the same overlay" xl create -e /tmp/web.cfg
 ok "it is up again" ready web
 ok "what it wrote is there" same "written" "$(guest web 'cat /mnt/etc/motd')"
