@@ -130,10 +130,29 @@ static bool is_strict(const struct decoder *decoder)
 	return decoder->options->strict;
 }
 
+/* What is said about this line later must not show the secret in its excerpt: from here to its end the text
+ * that excerpts are taken from is overwritten. The reader is past it. */
+static void secret_hide(const struct node *node)
+{
+	const struct text_file *file = node->mark.file;
+	if (!file || !node->line)
+		return;
+	char *at = (char *)node->line, *end = (char *)file->text + file->size;
+	for (uint32_t column = 1; at < end && column < node->mark.column; column++) {
+		uint32_t code;
+		size_t length = text_character(at, (size_t)(end - at), &code);
+		at += length ? length : 1;
+	}
+	for (; at < end && *at != '\n' && *at != '\r'; at++)
+		*at = '*';
+}
+
 /* A text without a format of its own still holds no control characters: it ends in configuration files. */
 static bool text_decode(struct decoder *decoder, const struct place *place, const struct field *field,
 	const struct node *node, const char **out)
 {
+	if (field->shape == SHAPE_Secret && is_strict(decoder))
+		secret_hide(node);
 	if (node->kind != NODE_SCALAR)
 		return unexpected(decoder, place, field, node, NULL);
 	if (is_strict(decoder)) {
@@ -168,8 +187,7 @@ static bool out_of_range(struct decoder *decoder, const struct place *place, con
 		snprintf(low, sizeof(low), "%lld", (long long)field->min);
 		snprintf(high, sizeof(high), "%lld", (long long)field->max);
 	}
-	return wrong(decoder, place, node, NULL, "%s is out of range: %s to %s", found_text(decoder, node),
-		low, high);
+	return wrong(decoder, place, node, NULL, "%.40s is out of range: %s to %s", node->text, low, high);
 }
 
 /* A large bare number was meant in bytes, a small one in the unit that people leave out. */
@@ -195,6 +213,8 @@ static bool number_decode(struct decoder *decoder, const struct place *place, co
 			return unexpected(decoder, place, field, node,
 				scalar_integer(node->text, out) ? "without the quotes" : NULL);
 		good = scalar_integer(node->text, out);
+		if (!good && node->text[0] == '0')
+			return unexpected(decoder, place, field, node, "write it in decimals");
 	} else if (good) {
 		bool is_size = field->shape == SHAPE_Size;
 		int64_t bare;
@@ -291,6 +311,13 @@ static bool free_decode(
 		out->number = node->text[0] == 't';
 		return true;
 	}
+	if (is_strict(decoder) && scalar_other(node)) {
+		const char *boolean = scalar_bool_hint(node->text);
+		return wrong(decoder, place, node,
+			arena_format(decoder->arena, "%s, or quote it",
+				boolean ? boolean : "write a decimal integer"),
+			"YAML reads %s as %s", found_text(decoder, node), scalar_other(node));
+	}
 	out->kind = VALUE_TEXT;
 	return text_decode(decoder, place, &text, node, &out->text);
 }
@@ -335,10 +362,14 @@ static bool map_decode(struct decoder *decoder, const struct place *place, const
 	return good;
 }
 
-/* Did-you-mean for a key: the spellings that the author may use here. */
-static bool key_unknown(
-	struct decoder *decoder, const struct place *place, const struct type *type, const struct node *key)
+/* Did-you-mean for a key: the spellings that the author may use here. The field that was meant counts as
+ * being there. */
+static bool key_unknown(struct decoder *decoder, const struct place *place, const struct type *type,
+	const struct node *key, void *object)
 {
+	/* no text at all, and the merge key: the reader has refused them */
+	if (key->kind != NODE_SCALAR || (strcmp(key->text, "<<") == 0 && !key->quoted))
+		return false;
 	const char *known[64];
 	size_t count = 0;
 	for (int i = 0; i < type->count && count < 64; i++)
@@ -346,13 +377,14 @@ static bool key_unknown(
 			known[count++] = type->fields[i].key;
 	BUFFER_SCOPED where = {0};
 	place_text(place, &where);
-	const char *hint = NULL;
+	const char *hint = NULL, *nearest = text_nearest(key->text, known, count);
 	if (!place->up && strcmp(key->text, "status") == 0) {
 		hint = "leave it out: status is what xensteer says, not what it reads";
-	} else {
-		const char *nearest = text_nearest(key->text, known, count);
-		if (nearest)
-			hint = arena_format(decoder->arena, "did you mean '%s'?", nearest);
+	} else if (nearest) {
+		hint = arena_format(decoder->arena, "did you mean '%s'?", nearest);
+		const struct mark **mark = field_mark(type, type_index(type, nearest), object);
+		if (!*mark)
+			*mark = &mark_broken;
 	}
 	return report_error(decoder->report, &key->mark, decoder->options->object, hint,
 		"unknown key %s in %s%s%s", found_text(decoder, key), decoder->root->name,
@@ -380,12 +412,14 @@ static bool siblings_judge(struct decoder *decoder, const struct place *place, c
 				decoder, &inside, &here, NULL, "makes sense only beside %s", field->with);
 		other = field->excludes ? type_index(type, field->excludes) : -1;
 		if (other >= 0 && *field_mark(type, other, object))
-			good = wrong(decoder, &inside, &here, "leave one of them out", "never beside %s",
-				field->excludes);
+			good = wrong(decoder, place, &here, "leave one of them out",
+				"%s and %s exclude each other", field->key, field->excludes);
 		if (type->one_of && !field->with) {
 			if (chosen >= 0)
-				good = wrong(decoder, place, &here, NULL, "%s and %s exclude each other",
-					type->fields[chosen].key, field->key);
+				good = wrong(decoder, place, &here,
+					type->shorthand ? "leave one of them out"
+							: "begin each with a '- ' of its own",
+					"%s and %s exclude each other", type->fields[chosen].key, field->key);
 			chosen = i;
 		}
 	}
@@ -438,7 +472,7 @@ static bool object_decode(struct decoder *decoder, const struct place *place, co
 		if (known)
 			good &= field_decode(decoder, place, type, index, key, node->item[i + 1], object);
 		else if (is_strict(decoder))
-			good = key_unknown(decoder, place, type, key);
+			good = key_unknown(decoder, place, type, key, object);
 	}
 	if (is_strict(decoder) && (good || !type->one_of))
 		good &= siblings_judge(decoder, place, type, node, object);

@@ -8,6 +8,7 @@ struct node {
 	enum node_kind kind;
 	bool quoted; /* scalar: never read as a number or boolean */
 	struct mark mark;
+	const char *line; /* where its line begins in the text of the file; NULL: from JSON */
 	const char *text; /* scalar, NUL-terminated */
 	size_t size;
 	struct node **item; /* sequence: values; mapping: key, value, key, value ... */

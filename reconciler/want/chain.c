@@ -80,12 +80,17 @@ void chain_check(struct loading *loading, struct loaded *loaded, const struct li
 		if (!(rules[index].takes & (1U << data))) {
 			BUFFER_SCOPED takes = {0};
 			takes_text(rules[index].takes, &takes);
-			const char *is_below = !below || data == NOTHING
-						       ? "there is nothing below"
-						       : arena_format(loading->arena, "%s below gives %s",
-								 below, data_text[data]);
-			object_error(loading, loaded, at, "layers stand bottom first",
-				"%s stands on %s, but %s", key, buffer_string(&takes), is_below);
+			if (rules[index].takes == ON_NOTHING)
+				object_error(loading, loaded, at, "layers stand bottom first",
+					"%s begins a chain, but %s stands below it", key, below);
+			else if (data == NOTHING)
+				object_error(loading, loaded, at, "layers stand bottom first",
+					"%s stands on %s, but there is nothing below", key,
+					buffer_string(&takes));
+			else
+				object_error(loading, loaded, at, "layers stand bottom first",
+					"%s stands on %s, but %s below gives %s", key, buffer_string(&takes),
+					below, data_text[data]);
 			return;
 		}
 		if (index == Layer_nbd && !check_nbd(loading, loaded, layer->nbd, data, at))

@@ -44,10 +44,7 @@ static void check_boot(struct loading *loading, struct loaded *loaded, const str
 	}
 	if (!THERE(boot, Boot, bootloader))
 		return;
-	if (THERE(boot, Boot, kernel))
-		object_error(loading, loaded, boot->at[Boot_bootloader], "leave one of them out",
-			"spec.boot: kernel and bootloader exclude each other");
-	else if (is_hvm)
+	if (is_hvm)
 		object_error(loading, loaded, boot->at[Boot_bootloader], NULL,
 			"spec.boot.bootloader is for pv and pvh guests: an hvm guest boots by its firmware");
 	else if (!spec->disks.count && spec->at[DomainSpec_disks] != &mark_broken)

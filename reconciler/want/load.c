@@ -46,7 +46,10 @@ static bool kind_judge(struct loading *loading, const struct node *root, enum ki
 			"apiVersion is missing: this is no manifest");
 	if (version->kind != NODE_SCALAR || strcmp(version->text, api_version) != 0)
 		return report_error(report, &version->mark, NULL,
-			arena_format(loading->arena, "write %s", api_version), "unknown apiVersion");
+			arena_format(loading->arena, "write %s", api_version), "unknown apiVersion%s%.60s%s",
+			version->kind == NODE_SCALAR ? " '" : "",
+			version->kind == NODE_SCALAR ? version->text : "",
+			version->kind == NODE_SCALAR ? "'" : "");
 	if (!name)
 		return report_error(
 			report, &root->mark, NULL, "one of Domain, Volume, Image", "kind is missing");

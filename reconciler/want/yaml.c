@@ -32,6 +32,8 @@ struct yaml {
 	yaml_parser_t parser;
 	bool broken, ended;
 	uint64_t expanded; /* by the aliases of all documents so far */
+	const char *line;  /* where the line `line_number` begins; it follows the nodes */
+	uint32_t line_number;
 
 	/* of the document that is being read */
 	struct arena *arena;
@@ -104,6 +106,25 @@ static bool characters_judge(struct yaml *yaml, size_t start)
 	return true;
 }
 
+/* Where the line of a mark begins. Marks come in order, but for the few that libyaml looks back for. */
+static const char *line_start(struct yaml *yaml, const struct mark *mark)
+{
+	const char *end = yaml->file->text + yaml->file->size;
+	while (yaml->line_number < mark->line && yaml->line < end) {
+		uint32_t code = 0;
+		unsigned char byte = (unsigned char)*yaml->line;
+		size_t length = 1;
+		if (byte >= 0x80)
+			length = text_character(yaml->line, (size_t)(end - yaml->line), &code);
+		else
+			code = byte;
+		size_t line_break = break_length(yaml->line, (size_t)(end - yaml->line), code);
+		yaml->line += line_break ? line_break : length;
+		yaml->line_number += line_break > 0;
+	}
+	return yaml->line_number == mark->line ? yaml->line : NULL;
+}
+
 struct yaml *yaml_open(const struct text_file *file, struct report *report)
 {
 	struct yaml *yaml = calloc(1, sizeof(*yaml));
@@ -114,6 +135,8 @@ struct yaml *yaml_open(const struct text_file *file, struct report *report)
 	size_t start = file->size >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	if (!characters_judge(yaml, start))
 		return yaml;
+	yaml->line = file->text + start;
+	yaml->line_number = 1;
 	yaml_parser_set_encoding(&yaml->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(
 		&yaml->parser, (const unsigned char *)file->text + start, file->size - start);
@@ -266,6 +289,7 @@ static bool scalar_read(struct yaml *yaml, const yaml_event_t *event)
 	struct node *node = arena_make(yaml->arena, struct node);
 	node->quoted = is_text;
 	node->mark = mark;
+	node->line = line_start(yaml, &mark);
 	node->text = arena_copy(yaml->arena, (const char *)event->data.scalar.value, size);
 	node->size = size;
 	bool key = is_key(yaml);
