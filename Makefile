@@ -50,6 +50,72 @@ $B/tests/unit/%: tests/unit/%.c $B/core.a
 	$(if $V,,@echo "  TEST $<")
 	$Q$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests -o $@ $< $B/core.a $(LIBS) -lcriterion
 
+# What building and testing need, as Debian 12 names it. The real Xen of test-xen is made by tests/lab/lab.
+DEPS_BUILD := gcc libc6-dev pkg-config libyaml-dev libcjson-dev libxen-dev uuid-dev libmd-dev qemu-utils
+DEPS_TEST := libcriterion-dev python3 python3-jsonschema python3-yaml
+DEPS_LINT := clang clang-tidy cppcheck clang-format libclang-rt-dev
+.PHONY: deps
+deps: ## install what is missing (asks for root only then)
+	@tests/tools/deps $(DEPS_BUILD) $(DEPS_TEST)
+
+.PHONY: demo
+demo: ## converge the examples on a simulated host, in a scratch folder
+	@tests/tools/deps $(DEPS_BUILD)
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@examples/demo $B/xensteer
+
+.PHONY: test
+test: deps ## build and run every test that needs no Xen
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(if $(SAN),,core)
+	@$(MAKE) --no-print-directory check
+
+.PHONY: core check
+core: $B/core.a
+check: all unit cli golden schema layers-test ## the tests alone, without looking for packages
+
+.PHONY: cli golden
+cli: all ## the command line, case by case
+	@tests/cli/run $B/xensteer
+golden: all ## plans: want and have in, expected text out
+	@XENSTEER=$B/xensteer tests/golden/run
+
+.PHONY: schema
+schema: all ## generated files are those of the tables; the JSON Schema agrees with validate
+	@tests/tools/generated $B/xensteer
+	@/usr/bin/python3 tests/schema/check.py schema/xensteer.schema.json tests/schema/beyond.txt tests/good tests/bad
+
+.PHONY: layers layers-test
+layers: ## no room includes a higher one
+	@tests/tools/layers
+layers-test: layers
+	@tests/tools/layers-test
+
+.PHONY: docs
+docs: all ## write what is generated: the JSON Schema, the field reference, the architecture page
+	@tests/tools/generated --write $B/xensteer
+
+.PHONY: lint
+lint: ## clang-tidy and cppcheck over everything, format of everything
+	@tests/tools/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT)
+	@tests/tools/lint $(FLAGS)
+
+.PHONY: format
+format: ## clang-format everything
+	clang-format -i $$(git ls-files '*.[ch]')
+
+.PHONY: install uninstall
+install: all ## DESTDIR and prefix are honoured
+	install -D -m 0755 $B/xensteer $(DESTDIR)$(prefix)/sbin/xensteer
+	install -D -m 0644 schema/xensteer.schema.json $(DESTDIR)$(prefix)/share/xensteer/xensteer.schema.json
+uninstall:
+	rm -f $(DESTDIR)$(prefix)/sbin/xensteer $(DESTDIR)$(prefix)/share/xensteer/xensteer.schema.json
+
+.PHONY: clean help
+clean: ## remove what was built
+	rm -rf build
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
+
 .PHONY: unit
 unit: $(UNIT) ## run the Criterion tests
 	@rm -f $B/tests/sanitizer.*
