@@ -1,14 +1,21 @@
 /* volume.record: the label of a volume that is there learns what is wanted of it as a whole (reclaim,
  * protection, name, source). Its chain stays as it is recorded. */
+#include "base/file.h"
+#include "storage/artefact.h"
 #include "storage/label.h"
 #include "storage/work.h"
 #include <errno.h>
+#include <string.h>
 
 static bool begin(struct work *work, const struct action *action)
 {
 	if (!volume_is_uid(action->uid))
-		return work_fail(work, OUTCOME_TERMINAL, NULL, "%s is no uid of a volume", action->uid);
+		return work_fail(work, OUTCOME_TERMINAL, NULL, "%s is no uid of a volume",
+			action->uid ? action->uid : "nothing");
 	work->folder = volume_folder(work->arena, work->real, action->uid);
+	FD_SCOPED folder = folder_open(work->folder);
+	if (folder < 0)
+		return work_fail(work, OUTCOME_TERMINAL, NULL, "%s: %s", work->folder, strerror(errno));
 	struct Label *have;
 	const char *why = "it is gone";
 	if (label_read(work->arena, work->folder, action->uid, &have, &why) != LABEL_READ)

@@ -68,11 +68,8 @@ static struct wanted_volume *volume_make(const char *name)
 {
 	struct wanted_volume *volume = arena_make(arena, struct wanted_volume);
 	struct object *object = arena_make(arena, struct object);
-	struct source_root *root = arena_make(arena, struct source_root);
-	root->path = "/etc/xensteer/manifests";
 	object->kind = KIND_VOLUME;
 	object->name = name;
-	object->root = root;
 	*volume = (struct wanted_volume){.name = name, .object = object, .reclaim = reclaim_Delete};
 	strcpy(volume->uid, uid);
 	return volume;
@@ -109,6 +106,22 @@ static struct wanted_volume *overlay_volume(int64_t size)
 	return volume;
 }
 
+/* What plan says that a label should hold. */
+static struct Label *label_of(const struct wanted_volume *volume)
+{
+	struct Label *made = type_new(arena, &type_Label);
+	KNOW(made, Label, owner, "default");
+	KNOW(made, Label, kind, kind_name[volume->object->kind]);
+	KNOW(made, Label, name, volume->name);
+	KNOW(made, Label, uid, volume->uid);
+	KNOW(made, Label, source, "/etc/xensteer/manifests");
+	if (volume->domain_uid)
+		KNOW(made, Label, domain, volume->domain_uid);
+	KNOW(made, Label, reclaim, (int)volume->reclaim);
+	KNOW(made, Label, protect, volume->protect);
+	return made;
+}
+
 /* Actions. */
 
 static void await(struct storage *of, struct finished *done)
@@ -140,6 +153,7 @@ static struct finished create(const struct wanted_volume *volume, uint32_t layer
 		.verb = verb_volume_create,
 		.volume = volume,
 		.uid = volume->uid,
+		.label = label_of(volume),
 		.layer = layer,
 		.image = image};
 	return act(storage, &action);
@@ -263,8 +277,7 @@ Test(storage, an_inline_volume_names_its_domain)
 {
 	struct wanted_volume *volume = file_volume(1 << 20, disk_format_raw, preallocation_off);
 	struct object *object = arena_make(arena, struct object);
-	struct source_root root = {.path = "/srv/manifests/web.yaml", .is_file = true};
-	*object = (struct object){.kind = KIND_DOMAIN, .name = "web-1", .root = &root};
+	*object = (struct object){.kind = KIND_DOMAIN, .name = "web-1"};
 	volume->object = object;
 	volume->domain_uid = other_uid;
 	volume->protect = true;
@@ -273,7 +286,6 @@ Test(storage, an_inline_volume_names_its_domain)
 	struct Label *written = found_one(have, volume_state_complete)->label;
 	cr_expect_str_eq(written->kind, "Domain");
 	cr_expect_str_eq(written->domain, other_uid);
-	cr_expect_str_eq(written->source, "/srv/manifests", "a file stands for its folder");
 	cr_expect(written->protect);
 }
 
@@ -321,6 +333,58 @@ Test(storage, a_format_is_never_probed)
 	struct LayerFound *layer = volume->chain.item[0];
 	cr_expect_eq(layer->format, disk_format_raw);
 	cr_expect_eq(layer->size, status_of(raw).st_size);
+}
+
+/* Labels that follow their manifests. */
+
+static struct finished record(const struct wanted_volume *volume)
+{
+	struct action action = {
+		.id = 6, .verb = verb_volume_record, .uid = volume->uid, .label = label_of(volume)};
+	return act(storage, &action);
+}
+
+Test(storage, a_label_learns_what_is_wanted_and_keeps_its_chain)
+{
+	struct wanted_volume *volume = overlay_volume(0);
+	expect_done(create(volume, 1));
+	HAVE_SCOPED before = observe(storage);
+	volume->reclaim = reclaim_Retain;
+	volume->protect = true;
+	volume->name = "renamed";
+	expect_done(record(volume));
+	HAVE_SCOPED after = observe(storage);
+	struct HaveVolume *was = found_one(before, volume_state_complete),
+			  *is = found_one(after, volume_state_complete);
+	cr_expect_str_eq(is->name, "renamed");
+	cr_expect_eq(is->label->reclaim, reclaim_Retain);
+	cr_expect(is->label->protect);
+	cr_assert_eq(is->label->chain.count, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct LayerFound *one = was->label->chain.item[i], *two = is->label->chain.item[i];
+		cr_expect_str_eq(one->path, two->path);
+		cr_expect_str_eq(one->id, two->id);
+		cr_expect_str_eq(one->baseId, two->baseId);
+	}
+}
+
+Test(storage, a_label_is_never_made_where_none_of_ours_is)
+{
+	struct wanted_volume *volume = file_volume(1 << 20, disk_format_raw, preallocation_off);
+	expect_failed(record(volume), OUTCOME_TERMINAL, "No such file");
+	cr_expect_not(scratch_has(folder));
+	cr_assert(file_folders(folder, 0700));
+	expect_failed(record(volume), OUTCOME_TERMINAL, "it is gone");
+	scratch_write(label, "{");
+	expect_failed(record(volume), OUTCOME_TERMINAL, "damaged");
+	cr_expect_str_eq(text_of(label), "{");
+	cr_assert_eq(unlink(label), 0);
+	expect_done(create(volume, 0));
+	label_replace("\"default\"", "\"somebody\"");
+	expect_failed(record(volume), OUTCOME_TERMINAL, "belongs to owner somebody");
+	cr_assert_eq(rename(folder, "elsewhere"), 0);
+	cr_assert_eq(symlink(arena_format(arena, "%s/elsewhere", scratch), folder), 0);
+	expect_failed(record(volume), OUTCOME_TERMINAL, folder);
 }
 
 /* Image and overlay. */
@@ -615,8 +679,12 @@ Test(storage, killed_after_the_rename)
 Test(storage, killed_at_any_point_of_a_creation_and_begun_again)
 {
 	struct wanted_volume *volume = overlay_volume(0);
-	struct action action = {
-		.id = 1, .verb = verb_volume_create, .volume = volume, .layer = 1, .image = image};
+	struct action action = {.id = 1,
+		.verb = verb_volume_create,
+		.volume = volume,
+		.label = label_of(volume),
+		.layer = 1,
+		.image = image};
 	struct links links = {.arena = arena};
 	/* the storage goes away while qemu-img runs */
 	struct storage *first = storage_make("default");
@@ -883,8 +951,13 @@ Test(storage, several_actions_end_each_once)
 			     *two = file_volume(1 << 20, disk_format_qcow2, preallocation_off);
 	strcpy(two->uid, other_uid);
 	struct action actions[] = {
-		{.id = 1, .verb = verb_volume_create, .volume = one, .layer = 1, .image = image},
-		{.id = 2, .verb = verb_volume_create, .volume = two},
+		{.id = 1,
+			.verb = verb_volume_create,
+			.volume = one,
+			.label = label_of(one),
+			.layer = 1,
+			.image = image},
+		{.id = 2, .verb = verb_volume_create, .volume = two, .label = label_of(two)},
 		{.id = 3, .verb = verb_volume_remove, .uid = "none"},
 	};
 	for (int i = 0; i < 3; i++)
