@@ -132,7 +132,7 @@ void command_usage(FILE *out)
 	for (const struct command *command = command_table; command->name; command++) {
 		int width = fprintf(out, "  %s %s", command->name, command->arguments);
 
-		fprintf(out, "%*s  %s\n", width < 28 ? 28 - width : 0, "", command->help);
+		fprintf(out, "%*s  %s\n", width < 30 ? 30 - width : 0, "", command->help);
 	}
 	fputs("\n`xensteer help COMMAND` says which options it takes.\n", out);
 }
