@@ -1,0 +1,66 @@
+/* The driver of real Xen: acts through `xl`, which every Xen ships, and reads what xl does not say from xenstore. */
+#include "host/xen/xen.h"
+#include <string.h>
+
+static struct host *xen_open(const struct host_options *options, struct report *report)
+{
+	(void)report;
+	struct arena *arena = arena_new();
+	struct xen_host *xen = arena_make(arena, struct xen_host);
+	*xen = (struct xen_host){.host = {.driver = &host_xen},
+		.arena = arena,
+		.runner = options->runner,
+		.store = store_new(),
+		.owner = arena_text(arena, options->owner),
+		.run_dir = arena_text(arena, options->run_dir ? options->run_dir : "/run/xensteer"),
+		.memory_floor = options->spec->memoryFloor,
+		.monitors = options->spec->supervision != supervision_xensteer};
+	return &xen->host;
+}
+
+static void xen_close(struct host *host)
+{
+	struct xen_host *xen = (struct xen_host *)host;
+	xen_jobs_free(xen);
+	store_free(xen->store);
+	arena_free(xen->arena);
+}
+
+static int xen_watch(struct host *host)
+{
+	return store_watch(((struct xen_host *)host)->store);
+}
+
+/* @introduceDomain and @releaseDomain do not say which domain: an empty list, look at everything. */
+static void xen_drain(struct host *host, struct arena *arena, struct list *changed)
+{
+	(void)arena;
+	(void)changed;
+	store_drain(((struct xen_host *)host)->store);
+}
+
+static int64_t xen_now(struct host *host)
+{
+	(void)host;
+	return runner_now();
+}
+
+/* Real layers are meant. */
+static struct storage *xen_storage(struct host *host)
+{
+	(void)host;
+	return NULL;
+}
+
+const struct host_driver host_xen = {
+	.name = "xen",
+	.open = xen_open,
+	.observe = xen_observe,
+	.watch = xen_watch,
+	.drain = xen_drain,
+	.begin = xen_begin,
+	.reap = xen_reap,
+	.now = xen_now,
+	.storage = xen_storage,
+	.close = xen_close,
+};

@@ -1,0 +1,64 @@
+/* Jobs: actions under way. Each verb is a chain of steps; a step looks, decides, and either ends the job or says what
+ * it waits for and which step comes then. Nothing here blocks. */
+#pragma once
+#include "host/xen/xen.h"
+
+struct job {
+	struct xen_host *xen;
+	struct job *next;
+	struct arena *arena; /* everything that the job holds */
+	uint32_t id;
+	enum verb verb;
+	const char *uuid, *name; /* name: Xen's; NULL where it is not known */
+	const char *cfg;	 /* path of its xl.cfg */
+	const char *mark;	 /* text of the record to be written, NULL if none */
+	bool hvm, escalates, half_built;
+	int64_t number;	    /* of the action */
+	int64_t begun, deadline; /* ms */
+
+	/* what it waits for */
+	void (*step)(struct job *); /* NULL: it has ended */
+	struct child *child;	    /* its end */
+	const char *const *argv;    /* of that child */
+	uint64_t listing;	    /* this run of the listing */
+	int64_t wake;		    /* this time, ms */
+
+	/* what a chain of steps remembers */
+	const char *file;	     /* temporary, removed at the end */
+	const struct wanted_domain *domain;
+	struct links links;
+	int64_t domid, since;
+	int tries;
+	const char *trouble; /* what a program said that may turn out not to matter */
+	enum outcome trouble_outcome;
+
+	enum outcome outcome;
+	const char *message, *hint;
+};
+
+/* How a step ends. */
+void job_run(struct job *, const char *const *argv, int64_t limit_ms, void (*then)(struct job *));
+void job_look(struct job *, void (*then)(struct job *)); /* at a listing that begins from now on */
+void job_sleep(struct job *, int64_t ms, void (*then)(struct job *));
+void job_done(struct job *, const char *remark);
+void job_fail(struct job *, enum outcome, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* After job_run: how the program ended. */
+const struct run_result *job_result(const struct job *);
+/* After job_look: the domain; false if the job was ended because that cannot be told. *listed is NULL if there is none. */
+bool job_listed(struct job *, const struct listed **listed);
+/* "xl" and up to four more arguments, NULL for none, in the job's arena. */
+const char *const *job_xl(struct job *, const char *verb, const char *one, const char *two, const char *three);
+char *job_domid(struct job *, int64_t domid);
+
+/* First steps of the verbs. */
+void create_begin(struct job *);
+void verify_begin(struct job *);
+void destroy_begin(struct job *);
+void shutdown_begin(struct job *);
+void memory_begin(struct job *);
+void unpause_begin(struct job *);
+void record_begin(struct job *);
+void check_begin(struct job *);
+void configure_begin(struct job *);

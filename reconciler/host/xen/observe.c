@@ -1,0 +1,246 @@
+/* Observation of a Xen host. `xl list -v` says which domains exist: if it fails, nothing is known. `xl list -l` says
+ * what they are, without a word about those it cannot describe; xenstore says how their devices are. All three are
+ * read one after another on a host that goes on moving, so what does not fit together stays unknown.
+ *
+ * halfBuilt: paused, not described, and no xl that could be building it. While there is one, it is not known. */
+#include "base/file.h"
+#include "host/xen/xen.h"
+#include "host/xen/xl_describe.h"
+#include "model/node.h"
+#include "model/quantity.h"
+#include <glob.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+enum { LIST_DEADLINE = 10000, DESCRIBE_DEADLINE = 20000, INFO_DEADLINE = 10000 /* ms */ };
+
+static bool unknown(struct have *have, const char *const *argv, const struct run_result *result, const char *error)
+{
+	have->known = false;
+	have->why_unknown = error ? error : xl_failure(have->arena, argv, result);
+	return false;
+}
+
+static void know_bridges(struct have *have, struct HostFacts *facts)
+{
+	glob_t found;
+	if (glob("/sys/class/net/*/bridge", GLOB_NOESCAPE, NULL, &found) != 0)
+		found.gl_pathc = 0;
+	facts->bridges.item = arena_array(have->arena, const char *, found.gl_pathc);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *name = found.gl_pathv[i] + strlen("/sys/class/net/");
+		facts->bridges.item[i] = arena_copy(have->arena, name, strcspn(name, "/"));
+	}
+	facts->bridges.count = (uint32_t)found.gl_pathc;
+	facts->at[HostFacts_bridges] = &mark_observed;
+	if (found.gl_pathc)
+		globfree(&found);
+}
+
+static void know_limits(struct have *have, struct HostFacts *facts)
+{
+	facts->cannot.item = arena_array(have->arena, const char *, VERBS);
+	for (int i = 1; i < VERBS; i++)
+		if (verb_table[i].performer == PERFORMER_HOST && !xen_can((enum verb)i))
+			facts->cannot.item[facts->cannot.count++] = verb_table[i].verb;
+	facts->at[HostFacts_cannot] = &mark_observed;
+}
+
+/* The value of a line "key   : value" of xl info, NULL if there is none. */
+static const char *info_value(struct arena *arena, const char *text, const char *key)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		size_t size = strcspn(line, " :\n");
+		if (size != strlen(key) || strncmp(line, key, size) != 0)
+			continue;
+		const char *value = line + strcspn(line, ":\n");
+		value += *value == ':';
+		value += strspn(value, " ");
+		return arena_copy(arena, value, strcspn(value, "\n"));
+	}
+	return NULL;
+}
+
+static int64_t info_number(struct arena *arena, const char *text, const char *key)
+{
+	const char *value = info_value(arena, text, key);
+	return value && *value >= '0' && *value <= '9' ? atoll(value) : -1;
+}
+
+static bool know_host(struct xen_host *xen, struct have *have)
+{
+	static const char *const argv[] = {"xl", "info", NULL};
+	struct HostFacts *facts = have->found->host;
+	struct run_result result;
+	char name[256] = "";
+	if (!run_wait(have->arena, argv, INFO_DEADLINE, &result))
+		return unknown(have, argv, &result, NULL);
+	if (gethostname(name, sizeof(name) - 1) == 0)
+		KNOW(facts, HostFacts, name, arena_text(have->arena, name));
+	KNOW(facts, HostFacts, owner, arena_text(have->arena, xen->owner));
+	KNOW(facts, HostFacts, driver, "xen");
+	const char *version = info_value(have->arena, result.output, "xen_version");
+	int64_t cpus = info_number(have->arena, result.output, "nr_cpus");
+	int64_t memory = info_number(have->arena, result.output, "total_memory");
+	int64_t left = info_number(have->arena, result.output, "free_memory");
+	if (version)
+		KNOW(facts, HostFacts, xen, version);
+	if (cpus >= 0)
+		KNOW(facts, HostFacts, cpus, cpus);
+	if (memory >= 0)
+		KNOW(facts, HostFacts, memory, memory * MiB);
+	if (left >= 0)
+		KNOW(facts, HostFacts, free, left * MiB);
+	know_bridges(have, facts);
+	know_limits(have, facts);
+	return true;
+}
+
+/* Device and inode of what a path leads to; NULL if nothing is there. */
+static const char *path_id(struct arena *arena, const char *path)
+{
+	struct stat found;
+	if (stat(path, &found) != 0)
+		return NULL;
+	if (S_ISBLK(found.st_mode))
+		return arena_format(arena, "b:%u:%u", major(found.st_rdev), minor(found.st_rdev));
+	return arena_format(arena, "%u:%u:%" PRIu64, major(found.st_dev), minor(found.st_dev), (uint64_t)found.st_ino);
+}
+
+static void know_mark(struct xen_host *xen, struct have *have, struct HaveDomain *domain)
+{
+	const char *text = store_mark(xen->store, have->arena, xen->owner, domain->uuid);
+	REPORT_SCOPED report = report_new();
+	struct decode_options options = {.mark = &mark_observed};
+	struct node *node = text ? node_from_json(have->arena, text, strlen(text), NULL, report) : NULL;
+	struct Record *record = node ? decode(have->arena, &type_Record, node, &options, report) : NULL;
+	if (record)
+		KNOW(domain, HaveDomain, mark, record);
+}
+
+static void know_devices(struct xen_host *xen, struct have *have, const struct HaveDomain *domain)
+{
+	struct list disks = store_devices(xen->store, have->arena, domain->domid, "vbd");
+	struct list nics = store_devices(xen->store, have->arena, domain->domid, "vif");
+	for (uint32_t i = 0; i < domain->spec->disks.count; i++) {
+		struct Disk *disk = domain->spec->disks.item[i];
+		const char *id = disk->target ? path_id(have->arena, disk->target) : NULL;
+		if (id)
+			KNOW(disk, Disk, id, id);
+		for (uint32_t k = 0; k < disks.count; k++) {
+			const struct store_device *device = disks.item[k];
+			if (text_equal(device->vdev, disk->vdev) && device->state != BACKEND_ABSENT)
+				KNOW(disk, Disk, connected, device->state == BACKEND_CONNECTED);
+		}
+	}
+	for (uint32_t i = 0; i < domain->spec->nics.count; i++) {
+		struct Nic *nic = domain->spec->nics.item[i];
+		for (uint32_t k = 0; KNOWN(nic, Nic, device) && k < nics.count; k++) {
+			const struct store_device *device = nics.item[k];
+			if (device->number == nic->device && device->state != BACKEND_ABSENT)
+				KNOW(nic, Nic, connected, device->state == BACKEND_CONNECTED);
+		}
+	}
+}
+
+/* domids are used again: only one with the same UUID is the same domain. */
+static const struct described *description(const struct list *all, const struct listed *listed)
+{
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct described *described = all->item[i];
+		if (described->domid == listed->domid && text_equal(described->uuid, listed->uuid))
+			return described;
+	}
+	return NULL;
+}
+
+static void know_domain(struct xen_host *xen, struct have *have, const struct listed *listed,
+	const struct described *described, bool complete, const struct list *processes)
+{
+	struct HaveDomain *domain = type_new(have->arena, &type_HaveDomain);
+	KNOW(domain, HaveDomain, domid, listed->domid);
+	KNOW(domain, HaveDomain, uuid, arena_text(have->arena, listed->uuid));
+	KNOW(domain, HaveDomain, power, (int)listed->power);
+	if (listed->name)
+		KNOW(domain, HaveDomain, name, listed->name);
+	if (listed->ended >= 0)
+		KNOW(domain, HaveDomain, ended, listed->ended);
+	if (described || listed->power != found_power_Paused)
+		KNOW(domain, HaveDomain, halfBuilt, false);
+	else if (complete && !xl_builds(processes, listed->name))
+		KNOW(domain, HaveDomain, halfBuilt, true);
+	KNOW(domain, HaveDomain, deviceModel, store_device_model(xen->store, listed->domid));
+	know_mark(xen, have, domain);
+	if (described) {
+		KNOW(domain, HaveDomain, spec, described->spec);
+		know_devices(xen, have, domain);
+	}
+	list_add(have->arena, &have->found->domains, domain);
+}
+
+/* Absence from the descriptions proves nothing by itself; that the program ran to its end does, for halfBuilt. */
+static bool know_domains(struct xen_host *xen, struct have *have)
+{
+	static const char *const list[] = {"xl", "list", "-v", NULL}, *const describe[] = {"xl", "list", "-l", NULL};
+	struct run_result result;
+	struct list listed, described = {0};
+	const char *error = NULL;
+	/* looked for around both runs: who begins to build between them must be seen as well as who has just ended */
+	struct list processes = {0};
+	xl_processes(have->arena, &processes);
+	if (!run_wait(have->arena, list, LIST_DEADLINE, &result))
+		return unknown(have, list, &result, NULL);
+	if (!xl_list_parse(have->arena, result.output, &listed, &error))
+		return unknown(have, list, &result, error);
+	xl_processes(have->arena, &processes);
+	bool complete = run_wait(have->arena, describe, DESCRIBE_DEADLINE, &result) && !result.truncated &&
+			xl_describe_list(have->arena, result.output, result.output_size, &described, &error);
+	xl_processes(have->arena, &processes);
+	for (uint32_t i = 0; i < listed.count; i++)
+		know_domain(xen, have, listed.item[i], description(&described, listed.item[i]), complete, &processes);
+	have->found->at[Observation_domains] = &mark_observed;
+	return true;
+}
+
+static void know_file(struct have *have, const char *path)
+{
+	if (!path || *path != '/')
+		return;
+	for (uint32_t i = 0; i < have->found->files.count; i++)
+		if (strcmp(((struct HaveFile *)have->found->files.item[i])->path, path) == 0)
+			return;
+	struct HaveFile *file = type_new(have->arena, &type_HaveFile);
+	const char *id = path_id(have->arena, path);
+	KNOW(file, HaveFile, path, arena_text(have->arena, path));
+	KNOW(file, HaveFile, present, id != NULL);
+	if (id)
+		KNOW(file, HaveFile, id, id);
+	list_add(have->arena, &have->found->files, file);
+}
+
+static void know_files(struct have *have, const struct want *want)
+{
+	for (uint32_t i = 0; want && i < want->domains.count; i++) {
+		const struct wanted_domain *domain = want->domains.item[i];
+		const struct Boot *boot = domain->spec->boot;
+		know_file(have, boot ? boot->kernel : NULL);
+		know_file(have, boot ? boot->ramdisk : NULL);
+		know_file(have, boot ? boot->bootloader : NULL);
+	}
+	have->found->at[Observation_files] = &mark_observed;
+	have->paths_known = true;
+}
+
+void xen_observe(struct host *host, const struct want *want, struct have *have)
+{
+	struct xen_host *xen = (struct xen_host *)host;
+	have->known = true;
+	if (!know_domains(xen, have) || !know_host(xen, have))
+		have->found->domains = (struct list){0};
+	know_files(have, want);
+	have_sort(have);
+}

@@ -1,0 +1,281 @@
+/* xenstore. Two connections, because one that watches starts a thread in libxenstore and one that asked for too long a
+ * list is dead; either is opened again when it is needed. Only the socket is tried: without a xenstored, the
+ * device would block for ever. */
+#include "host/xen/store.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xenstore.h>
+
+enum { PATH_SIZE = 1024, NAMES_LIMIT = 1024 };
+
+struct store {
+	struct xs_handle *talk, *watch;
+};
+
+struct store *store_new(void)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	if (!store)
+		memory_ended();
+	return store;
+}
+
+void store_free(struct store *store)
+{
+	if (!store)
+		return;
+	if (store->talk)
+		xs_close(store->talk);
+	if (store->watch)
+		xs_close(store->watch);
+	free(store);
+}
+
+/* Answers of xenstored; every other errno means that the connection is gone. */
+static bool answered(int error)
+{
+	return error == ENOENT || error == EACCES || error == EINVAL || error == E2BIG || error == ENOSPC ||
+	       error == EEXIST || error == EISDIR || error == EROFS || error == EAGAIN;
+}
+
+static struct xs_handle *talk(struct store *store)
+{
+	if (!store->talk)
+		store->talk = xs_open(XS_OPEN_SOCKETONLY);
+	return store->talk;
+}
+
+/* After a call that failed: worth a second try on a new connection? errno stays. */
+static bool again(struct store *store, int *tries)
+{
+	int error = errno;
+	if (store->talk && !answered(error)) {
+		xs_close(store->talk);
+		store->talk = NULL;
+	}
+	errno = error;
+	return !answered(error) && (*tries)++ == 0;
+}
+
+static bool path_format(char path[PATH_SIZE], const char *format, va_list arguments)
+{
+	int size = vsnprintf(path, PATH_SIZE, format, arguments);
+	if (size > 0 && size < PATH_SIZE)
+		return true;
+	errno = ENAMETOOLONG;
+	return false;
+}
+
+static char *read_path(struct store *store, struct arena *arena, size_t limit, const char *path)
+{
+	int tries = 0;
+	do {
+		unsigned size = 0;
+		errno = ENOTCONN;
+		char *value = talk(store) ? xs_read(store->talk, XBT_NULL, path, &size) : NULL;
+		if (value) {
+			char *copy = arena_copy(arena, value, size < limit ? size : limit);
+			free(value);
+			return copy;
+		}
+	} while (again(store, &tries));
+	return NULL;
+}
+
+char *store_read(struct store *store, struct arena *arena, size_t limit, const char *format, ...)
+{
+	char path[PATH_SIZE];
+	va_list arguments;
+	va_start(arguments, format);
+	bool fits = path_format(path, format, arguments);
+	va_end(arguments);
+	return fits ? read_path(store, arena, limit, path) : NULL;
+}
+
+int64_t store_number(struct store *store, const char *format, ...)
+{
+	char path[PATH_SIZE], *end;
+	va_list arguments;
+	va_start(arguments, format);
+	bool fits = path_format(path, format, arguments);
+	va_end(arguments);
+	ARENA_SCOPED arena = arena_new();
+	const char *text = fits ? read_path(store, arena, 32, path) : NULL;
+	if (!text || *text < '0' || *text > '9')
+		return -1;
+	errno = 0;
+	long long value = strtoll(text, &end, 10);
+	return *end || errno ? -1 : value;
+}
+
+struct list store_names(struct store *store, struct arena *arena, const char *format, ...)
+{
+	char path[PATH_SIZE];
+	va_list arguments;
+	va_start(arguments, format);
+	bool fits = path_format(path, format, arguments);
+	va_end(arguments);
+	struct list names = {0};
+	for (int tries = 0; fits;) {
+		unsigned count = 0;
+		errno = ENOTCONN;
+		char **found = talk(store) ? xs_directory(store->talk, XBT_NULL, path, &count) : NULL;
+		for (unsigned i = 0; found && i < count && i < NAMES_LIMIT; i++)
+			list_add(arena, &names, arena_text(arena, found[i]));
+		free(found);
+		if (found || !again(store, &tries))
+			break;
+	}
+	return names;
+}
+
+bool store_write(struct store *store, const char *path, const char *value)
+{
+	int tries = 0;
+	do {
+		errno = ENOTCONN;
+		if (talk(store) && xs_write(store->talk, XBT_NULL, path, value, (unsigned)strlen(value)))
+			return true;
+	} while (again(store, &tries));
+	return false;
+}
+
+/* The path of a mark, or of its parents with fewer parts; false where it is none that xenstore takes. */
+static bool mark_path(char path[PATH_SIZE], const char *owner, const char *uuid)
+{
+	int size = snprintf(path, PATH_SIZE, "/tool/xensteer/%s/%s", owner, uuid);
+	if (size <= 0 || size >= PATH_SIZE || strchr(owner, '/')) {
+		errno = EINVAL;
+		return false;
+	}
+	for (char *c = path; *c; c++)
+		if (*c == '.')
+			*c = '_';
+	return true;
+}
+
+char *store_mark(struct store *store, struct arena *arena, const char *owner, const char *uuid)
+{
+	char path[PATH_SIZE];
+	return mark_path(path, owner, uuid) ? read_path(store, arena, 64 << 10, path) : NULL;
+}
+
+/* dom0 only: a node's first permission is its owner and what everybody else may. */
+static bool forbid(struct store *store, const char *path)
+{
+	struct xs_permissions none = {.id = 0, .perms = XS_PERM_NONE};
+	return xs_set_permissions(store->talk, XBT_NULL, path, &none, 1);
+}
+
+bool store_set_mark(struct store *store, const char *owner, const char *uuid, const char *text)
+{
+	char path[PATH_SIZE], folder[PATH_SIZE];
+	if (!mark_path(path, owner, uuid))
+		return false;
+	/* a new node inherits the permissions of its parent: so the folders are closed before the mark is made */
+	snprintf(folder, sizeof(folder), "/tool/xensteer");
+	int tries = 0;
+	do {
+		errno = ENOTCONN;
+		if (!talk(store) || !xs_mkdir(store->talk, XBT_NULL, folder) || !forbid(store, folder))
+			continue;
+		if (xs_write(store->talk, XBT_NULL, path, text, (unsigned)strlen(text)) && forbid(store, path))
+			return true;
+	} while (again(store, &tries));
+	return false;
+}
+
+bool store_unmark(struct store *store, const char *owner, const char *uuid)
+{
+	char path[PATH_SIZE];
+	if (!mark_path(path, owner, uuid))
+		return false;
+	int tries = 0;
+	do {
+		errno = ENOTCONN;
+		if (talk(store) && xs_rm(store->talk, XBT_NULL, path))
+			return true;
+		if (errno == ENOENT)
+			return true;
+	} while (again(store, &tries));
+	return false;
+}
+
+int store_watch(struct store *store)
+{
+	if (!store->watch) {
+		store->watch = xs_open(XS_OPEN_SOCKETONLY);
+		if (store->watch && (!xs_watch(store->watch, "@introduceDomain", "domains") ||
+					    !xs_watch(store->watch, "@releaseDomain", "domains"))) {
+			xs_close(store->watch);
+			store->watch = NULL;
+		}
+	}
+	return store->watch ? xs_fileno(store->watch) : -1;
+}
+
+void store_drain(struct store *store)
+{
+	char **event;
+	errno = EAGAIN;
+	while (store->watch && (event = xs_check_watch(store->watch))) {
+		free(event);
+		errno = EAGAIN;
+	}
+	if (store->watch && errno != EAGAIN) {
+		xs_close(store->watch);
+		store->watch = NULL;
+	}
+}
+
+/* A backend's path comes from /libxl, which dom0 writes, and is used only below dom0's own backends. */
+static bool is_backend(const char *path)
+{
+	return path && text_starts(path, "/local/domain/0/backend/") && strlen(path) < 256;
+}
+
+struct list store_devices(struct store *store, struct arena *arena, int64_t domid, const char *kind)
+{
+	struct list devices = {0};
+	struct list names = store_names(store, arena, "/libxl/%lld/device/%s", (long long)domid, kind);
+	for (uint32_t i = 0; i < names.count; i++) {
+		const char *name = names.item[i];
+		char at[PATH_SIZE];
+		snprintf(at, sizeof(at), "/libxl/%lld/device/%s/%.32s", (long long)domid, kind, name);
+		struct store_device *device = arena_make(arena, struct store_device);
+		device->number = atoll(name);
+		device->vdev = store_read(store, arena, 32, "%s/dev", at);
+		device->backend = store_read(store, arena, 256, "%s/backend", at);
+		device->state = BACKEND_ABSENT;
+		if (is_backend(device->backend)) {
+			device->qdisk = text_starts(device->backend, "/local/domain/0/backend/qdisk/");
+			device->state = store_number(store, "%s/state", device->backend);
+			device->error = store_read(store, arena, 256, "%s/hotplug-error", device->backend);
+		}
+		list_add(arena, &devices, device);
+	}
+	return devices;
+}
+
+bool store_backends_left(struct store *store, int64_t domid)
+{
+	static const char *const kinds[] = {"vbd", "qdisk", "vif"};
+	ARENA_SCOPED arena = arena_new();
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (store_names(store, arena, "/local/domain/0/backend/%s/%lld", kinds[i], (long long)domid).count)
+			return true;
+	return false;
+}
+
+bool store_device_model(struct store *store, int64_t domid)
+{
+	int64_t pid = store_number(store, "/local/domain/%lld/image/device-model-pid", (long long)domid);
+	char path[64];
+	struct stat found;
+	snprintf(path, sizeof(path), "/proc/%lld", (long long)pid);
+	return pid > 0 && stat(path, &found) == 0;
+}

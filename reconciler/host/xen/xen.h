@@ -1,0 +1,57 @@
+/* Real Xen: what the files of this folder share. The host holds jobs, one per action that was begun, and one listing
+ * of the domains that all of them look at. */
+#pragma once
+#include "host/host.h"
+#include "host/xen/store.h"
+#include "host/xen/xl_list.h"
+
+struct job;
+
+/* The newest output of `xl list -v`. A job that must not act on an old one waits for a run that began after it
+ * asked; one run serves all that wait. */
+struct listing {
+	struct arena *arena;
+	struct list domains;   /* struct listed */
+	const char *error;     /* NULL: the list is whole */
+	uint64_t begun, ended; /* runs, counted */
+	struct child *child;
+};
+
+struct xen_host {
+	struct host host;
+	struct arena *arena;
+	struct runner *runner;
+	struct store *store;
+	const char *owner, *run_dir;
+	int64_t memory_floor;	/* bytes */
+	bool monitors;		/* xl's monitors restart guests; false: created with -e */
+	struct listing listing;
+	struct job *jobs;
+};
+
+/* Observation (observe.c). */
+void xen_observe(struct host *, const struct want *, struct have *);
+
+/* Actions (jobs.c). */
+void xen_begin(struct host *, const struct action *, const struct links *);
+bool xen_reap(struct host *, int64_t until, struct finished *done);
+void xen_jobs_free(struct xen_host *);
+/* Which verbs are missing. */
+bool xen_can(enum verb);
+
+/* Processes of xl (xl_process.c), found by what /proc tells. */
+struct xl_process {
+	int64_t pid;
+	bool monitor;	  /* it watches a guest that it created; else it may be building one */
+	const char *name; /* monitor: of its guest, as its log's name tells */
+	const char *cfg;  /* last argument, or "" */
+};
+/* Adds all that create, restore or receive guests (struct xl_process). */
+void xl_processes(struct arena *, struct list *);
+/* The monitor of a domain that was created from this cfg or has this name; NULL if none. */
+const struct xl_process *xl_monitor(const struct list *, const char *cfg, const char *name);
+/* May a process be building a domain of this name right now? name NULL: any of them may. */
+bool xl_builds(const struct list *, const char *name);
+
+/* One line for people why a run of xl failed, without xl's own noise. */
+char *xl_failure(struct arena *, const char *const *argv, const struct run_result *);
