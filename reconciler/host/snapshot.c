@@ -10,7 +10,8 @@ struct snapshot {
 	struct storage storage;
 	struct arena *arena;
 	struct Observation *found;
-	struct list begun; /* ids of actions that were asked for all the same; each is refused once */
+	/* ids of actions that were asked for all the same; each is refused once */
+	struct list host_begun, storage_begun;
 };
 
 /* Either storage or host may be asked; the struct is one. */
@@ -51,18 +52,18 @@ static void storage_observe(struct storage *storage, const struct want *want, st
 	have_sort(have);
 }
 
-static void refuse(struct snapshot *snapshot, const struct action *action)
+static void refuse(struct arena *arena, struct list *begun, const struct action *action)
 {
-	uint32_t *id = arena_make(snapshot->arena, uint32_t);
+	uint32_t *id = arena_make(arena, uint32_t);
 	*id = action->id;
-	list_add(snapshot->arena, &snapshot->begun, id);
+	list_add(arena, begun, id);
 }
 
-static bool refused(struct snapshot *snapshot, struct finished *done)
+static bool refused(struct list *begun, struct finished *done)
 {
-	if (!snapshot->begun.count)
+	if (!begun->count)
 		return false;
-	done->id = *(uint32_t *)snapshot->begun.item[--snapshot->begun.count];
+	done->id = *(uint32_t *)begun->item[--begun->count];
 	done->outcome = OUTCOME_TERMINAL;
 	done->message = "a snapshot cannot be changed";
 	done->hint = "work on the host itself, or on sim:DIR";
@@ -72,17 +73,18 @@ static bool refused(struct snapshot *snapshot, struct finished *done)
 static void storage_begin(struct storage *storage, const struct action *action, const struct links *links)
 {
 	(void)links;
-	refuse(snapshot_of_storage(storage), action);
+	struct snapshot *snapshot = snapshot_of_storage(storage);
+	refuse(snapshot->arena, &snapshot->storage_begun, action);
 }
 
 static bool storage_reap(struct storage *storage, struct finished *done)
 {
-	return refused(snapshot_of_storage(storage), done);
+	return refused(&snapshot_of_storage(storage)->storage_begun, done);
 }
 
 static unsigned storage_busy(const struct storage *storage)
 {
-	return snapshot_of_storage(storage)->begun.count;
+	return snapshot_of_storage(storage)->storage_begun.count;
 }
 
 static void storage_close(struct storage *storage)
@@ -154,13 +156,14 @@ static void snapshot_drain(struct host *host, struct arena *arena, struct list *
 static void snapshot_begin(struct host *host, const struct action *action, const struct links *links)
 {
 	(void)links;
-	refuse(snapshot_of(host), action);
+	struct snapshot *snapshot = snapshot_of(host);
+	refuse(snapshot->arena, &snapshot->host_begun, action);
 }
 
 static bool snapshot_reap(struct host *host, int64_t until, struct finished *done)
 {
 	(void)until;
-	return refused(snapshot_of(host), done);
+	return refused(&snapshot_of(host)->host_begun, done);
 }
 
 static int64_t snapshot_now(struct host *host)

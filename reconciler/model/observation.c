@@ -91,6 +91,9 @@ static struct node *value_read(struct reader *reader, struct arena *scratch)
 	if (node)
 		return node;
 	said_forget(reader);
+	/* cJSON never points behind the last character */
+	if (rest == reader->end - 1)
+		reader->at = reader->end;
 	misses(reader, "JSON");
 	return NULL;
 }
@@ -139,6 +142,8 @@ static bool list_read(struct reader *reader, const struct field *field)
 		next(reader);
 		const char *at = reader->at;
 		ARENA_SCOPED scratch = arena_new();
+		if (*reader->at != '{')
+			return misses(reader, "an object");
 		const struct node *node = value_read(reader, scratch);
 		if (!node)
 			return false;
