@@ -61,7 +61,6 @@ Test(sim_storage, a_volume_is_made_layer_by_layer)
 {
 	SIMULATED sim = simulated_open(NULL);
 	struct stored *stored = stored_make(&sim);
-	cr_expect_not(layer_create(&sim, stored, 1), "there is nothing below it");
 	cr_assert(layer_create(&sim, stored, 0));
 	cr_expect_str_eq(sim.done.link.path, "/images/debian.qcow2");
 	{
@@ -86,6 +85,27 @@ Test(sim_storage, a_volume_is_made_layer_by_layer)
 	cr_expect_str_eq(link.path, path);
 	const struct LayerFound *image = volume->chain.item[0], *label = volume->label->chain.item[0];
 	cr_expect_str_eq(image->baseId, label->baseId, "the base is what it was");
+}
+
+Test(sim_storage, an_image_is_there_without_being_made_but_a_file_is_not)
+{
+	SIMULATED sim = simulated_open(NULL);
+	struct stored *stored = stored_make(&sim);
+	cr_assert(layer_create(&sim, stored, 1));
+	HAVE_SCOPED have = look(&sim, &stored->want);
+	cr_expect_eq(have_volume(have, stored->volume.uid)->state, volume_state_complete);
+	cr_expect_eq(have_volume(have, stored->volume.uid)->chain.count, 2);
+
+	SIMULATED other = simulated_open(NULL);
+	stored = stored_make(&other);
+	struct Layer *file = arena_make(other.arena, struct Layer);
+	KNOW(file, Layer, file, arena_make(other.arena, struct FileLayer));
+	KNOW(file->file, FileLayer, size, 1 * GiB);
+	stored->volume.chain.item[0] = file;
+	cr_expect_not(layer_create(&other, stored, 1));
+	cr_expect(strstr(other.done.message, "the layer below is not there"), "%s", other.done.message);
+	HAVE_SCOPED empty = look(&other, NULL);
+	cr_expect_eq(empty->found->volumes.count, 0);
 }
 
 Test(sim_storage, its_link_is_the_disk_of_a_domain)

@@ -223,12 +223,15 @@ static void create_prepare(
 		op_fail(op, OUTCOME_TERMINAL, NULL, "%s has no layer %" PRIu32, volume->name, op->layer);
 		return;
 	}
-	const struct Layer *want = volume->chain.item[op->layer];
-	bool missing = want->image && (image_missing(world, want->image->name) ||
-					      (base && KNOWN(base, HaveImage, present) && !base->present));
-	if (missing)
-		op_fail(op, OUTCOME_TERMINAL, "copy it to the image folder", "image %s is not there",
-			want->image->name);
+	for (uint32_t i = 0; i <= op->layer; i++) {
+		const struct Layer *want = volume->chain.item[i];
+		bool missing =
+			want->image && (image_missing(world, want->image->name) ||
+					       (base && KNOWN(base, HaveImage, present) && !base->present));
+		if (missing)
+			op_fail(op, OUTCOME_TERMINAL, "copy it to the image folder", "image %s is not there",
+				want->image->name);
+	}
 }
 
 static struct sim_volume *volume_begin(struct world *world, const struct op *op)
@@ -259,29 +262,40 @@ static struct link link_of(const struct LayerFound *layer)
 		.size = layer->size};
 }
 
+/* Images and devices are there without being made: the first layer that is made stands on them. */
+static bool is_found_there(const struct LayerFound *layer)
+{
+	return text_equal(layer->layer, "image") || text_equal(layer->layer, "block");
+}
+
+static void layer_add(struct world *world, struct sim_volume *volume, const struct LayerFound *expected)
+{
+	struct HaveVolume *have = volume->have;
+	struct LayerFound *layer = object_copy(volume->arena, &type_LayerFound, expected);
+	if (!KNOWN(layer, LayerFound, id))
+		KNOW(layer, LayerFound, id, arena_format(volume->arena, "sim:1:%" PRId64, world->next_id++));
+	list_add(volume->arena, &have->chain, layer);
+	if (have->chain.count == have->label->chain.count)
+		KNOW(have, HaveVolume, state, volume_state_complete);
+}
+
 static void create_effect(struct world *world, struct op *op)
 {
+	const struct sim_volume *there = volume_find(world, op->uid);
+	uint32_t made = there ? there->have->chain.count : 0;
+	for (uint32_t i = made; i < op->layer; i++)
+		if (!is_found_there(op->label->chain.item[i])) {
+			op_fail(op, OUTCOME_TRANSIENT, NULL, "the layer below is not there");
+			return;
+		}
 	struct sim_volume *volume = volume_begin(world, op);
-	struct HaveVolume *have = volume->have;
-	if (op->layer > have->chain.count) {
-		op_fail(op, OUTCOME_TRANSIENT, NULL, "the layer below is not there");
-		return;
-	}
-	if (op->layer == have->chain.count) {
-		struct LayerFound *layer =
-			object_copy(volume->arena, &type_LayerFound, op->label->chain.item[op->layer]);
-		if (!KNOWN(layer, LayerFound, id))
-			KNOW(layer, LayerFound, id,
-				arena_format(volume->arena, "sim:1:%" PRId64, world->next_id++));
-		list_add(volume->arena, &have->chain, layer);
-		if (have->chain.count == have->label->chain.count)
-			KNOW(have, HaveVolume, state, volume_state_complete);
+	for (uint32_t i = made; i <= op->layer; i++)
+		layer_add(world, volume, op->label->chain.item[i]);
+	if (made <= op->layer)
 		world_acted(world);
-	}
-	struct link link = link_of(have->chain.item[op->layer]);
-	op->link = link;
-	op->link.path = arena_text(op->arena, link.path);
-	op->link.id = arena_text(op->arena, link.id);
+	op->link = link_of(volume->have->chain.item[op->layer]);
+	op->link.path = arena_text(op->arena, op->link.path);
+	op->link.id = arena_text(op->arena, op->link.id);
 }
 
 /* The label is written, the layer is not there. */
