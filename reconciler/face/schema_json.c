@@ -2,6 +2,7 @@
  * object, a union a oneOf of its keys. What the language cannot say (rules across fields, bounds of
  * quantities) is left to `xensteer validate`, so a document that fails here fails there too. */
 #include "face/schema_print.h"
+#include "model/format.h"
 #include <string.h>
 
 static const char size_pattern[] = "^[0-9]+(KiB|MiB|GiB|TiB|Ki|Mi|Gi|Ti|kB|MB|GB|TB|B)$";
@@ -55,11 +56,16 @@ static void reference(struct json *json, const char *key, const struct type *typ
 		json_close(json, '}');
 }
 
+/* A text without a format of its own is still one line. */
+static const char *pattern_of(const struct format *format)
+{
+	return format ? format->pattern : format_line.pattern;
+}
+
 static void text_json(struct json *json, const struct format *format)
 {
 	json_text(json, "type", "string");
-	if (format)
-		json_text(json, "pattern", format->pattern);
+	json_text(json, "pattern", pattern_of(format));
 }
 
 static void number_json(struct json *json, const struct field *field)
@@ -79,15 +85,13 @@ static void choices_json(struct json *json, const struct field *field)
 	json_close(json, ']');
 }
 
-/* Values of a map: what struct value can hold. */
+/* Values of a map: what struct value can hold. `pattern` and `items` only speak of texts and lists. */
 static void map_json(struct json *json, const struct field *field)
 {
 	json_text(json, "type", "object");
-	if (field->format) {
-		json_open_flat_object(json, "propertyNames");
-		json_text(json, "pattern", field->format->pattern);
-		json_close(json, '}');
-	}
+	json_open_flat_object(json, "propertyNames");
+	json_text(json, "pattern", pattern_of(field->format));
+	json_close(json, '}');
 	json_open_flat_object(json, "additionalProperties");
 	json_open_array(json, "type");
 	json_text(json, NULL, "integer");
@@ -95,8 +99,9 @@ static void map_json(struct json *json, const struct field *field)
 	json_text(json, NULL, "string");
 	json_text(json, NULL, "array");
 	json_close(json, ']');
+	json_text(json, "pattern", pattern_of(NULL));
 	json_open_object(json, "items");
-	json_text(json, "type", "string");
+	text_json(json, NULL);
 	json_close(json, '}');
 	json_close(json, '}');
 }

@@ -9,14 +9,21 @@ too, so that the list stays short and true.
 """
 import json
 import pathlib
+import re
 import sys
 
 import jsonschema
 import yaml
 
 
+LOOSE = 0.5  # what no field takes: neither text nor integer nor boolean
+
+
 class Loader(yaml.SafeLoader):
-    """YAML as the manifests mean it: no dates, and a key that stands twice is an error."""
+    """YAML as the manifests mean it: booleans are true and false, integers decimal, no dates, no key twice.
+
+    What YAML 1.1 reads as a boolean or a number in any other spelling is LOOSE.
+    """
 
 
 Loader.yaml_implicit_resolvers = {
@@ -32,6 +39,16 @@ def mapping(loader, node, deep=False):
     return yaml.SafeLoader.construct_mapping(loader, node, deep)
 
 
+def boolean(_, node):
+    return {"true": True, "false": False}.get(node.value, LOOSE)
+
+
+def integer(_, node):
+    return int(node.value) if re.fullmatch(r"-?(0|[1-9][0-9]*)", node.value) else LOOSE
+
+
+Loader.add_constructor("tag:yaml.org,2002:bool", boolean)
+Loader.add_constructor("tag:yaml.org,2002:int", integer)
 Loader.add_constructor("tag:yaml.org,2002:map", lambda loader, node: mapping(loader, node, deep=True))
 
 

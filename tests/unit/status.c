@@ -59,6 +59,7 @@ static const struct object_status *judged(struct scene *scene, bool changes)
 
 	if (changes)
 		list_add(scene->arena, &scene->plan.changes, &scene->change);
+	have_sort(scene->have);
 	all = status_of(scene->arena, &scene->want, scene->have, &scene->plan);
 	cr_assert_eq(all.count, 1);
 	return all.item[0];
