@@ -2,8 +2,8 @@
  * goes to standard error; the result on standard output is what was done and what is left, as text or as
  * JSON.
  *
- * A first SIGINT or SIGTERM begins nothing more and lets running actions finish: whatever is half done then,
- * the next pass finds and finishes. */
+ * A first SIGINT, SIGTERM or SIGHUP begins nothing more and lets running actions finish: whatever is half
+ * done then, the next pass finds and finishes. */
 #include "act/converge.h"
 #include "face/log.h"
 #include "face/plan_print.h"
@@ -26,13 +26,18 @@ static void ask_stop(int number)
 	stop_asked = 1;
 }
 
+/* A terminal that goes away must not end the work in the middle of an action: nor the signal that says so,
+ * nor the progress that nobody reads. */
 static void catch_signals(void)
 {
-	struct sigaction action = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction stop = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	sigemptyset(&stop.sa_mask);
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGHUP, &stop, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
 }
 
 /* What the passes leave behind for the result: plans die with their pass. */
@@ -136,12 +141,8 @@ static void result_json(const struct outcome_view *view, const struct convergenc
 	json_end(&json);
 }
 
-static const char *end_words(const struct convergence *end)
+static const char *end_words(const struct outcome_view *view, const struct convergence *end)
 {
-	if (end->stopped)
-		return "stopped by a signal";
-	if (end->timed_out)
-		return "out of time (--timeout)";
 	switch (end->end) {
 	case CONVERGED:
 		return "the host is as wanted";
@@ -150,8 +151,15 @@ static const char *end_words(const struct convergence *end)
 	case CONVERGE_BLOCKED:
 		return "blocked by limits or by what is allowed";
 	default:
-		return end->done ? "partly done" : "failed";
+		break;
 	}
+	if (end->stopped)
+		return "stopped by a signal";
+	if (end->timed_out)
+		return "out of time (--timeout)";
+	if (view->session->broken)
+		return end->done ? "partly done, as the manifests have errors" : "the manifests have errors";
+	return end->done ? "partly done" : "failed";
 }
 
 static void result_text(const struct outcome_view *view, const struct convergence *end)
@@ -162,13 +170,13 @@ static void result_text(const struct outcome_view *view, const struct convergenc
 		printf("%sLeft:\n%s", view->done.count ? "\n" : "", buffer_string(&view->last));
 	printf("%sApplied: %" PRIu32 " done, %" PRIu32 " failed, %d pass%s; %s.\n",
 		view->done.count || view->last.size ? "\n" : "", end->done, end->failed, end->passes,
-		end->passes == 1 ? "" : "es", end_words(end));
+		end->passes == 1 ? "" : "es", end_words(view, end));
 }
 
-/* Strongest first: 1, 4, 5, 0. Broken manifests are an error whatever became of the rest. */
+/* Strongest first: 1, 4, 5, 0. */
 static enum exit_code apply_exit(const struct session *session, const struct convergence *end)
 {
-	if (session->broken || end->end == CONVERGE_FAILED)
+	if (end->end == CONVERGE_FAILED)
 		return end->done ? EXIT_PARTLY : EXIT_ERROR;
 	if (end->end == CONVERGE_BLOCKED)
 		return EXIT_BLOCKED;
@@ -204,6 +212,9 @@ static enum exit_code apply(struct session *session)
 	catch_signals();
 	end = converge(&executor, &observer, session->want, &options, session->report);
 	progress_end(&view.progress);
+	/* broken manifests are an error whatever became of the rest */
+	if (session->broken)
+		end.end = CONVERGE_FAILED;
 	if (session->options->output == OUTPUT_JSON)
 		result_json(&view, &end);
 	else
@@ -211,6 +222,17 @@ static enum exit_code apply(struct session *session)
 	fflush(stdout);
 	buffer_free(&view.last);
 	return apply_exit(session, &end);
+}
+
+/* Nothing was begun: a program that reads the result as JSON is told so in JSON, too. */
+static enum exit_code refuse(struct session *session, enum exit_code code)
+{
+	const struct outcome_view view = {.session = session};
+	const struct convergence nothing = {.end = CONVERGE_FAILED};
+
+	if (code != EXIT_USAGE && session->options->output == OUTPUT_JSON)
+		result_json(&view, &nothing);
+	return code;
 }
 
 enum exit_code command_apply(struct invocation *invocation)
@@ -225,7 +247,7 @@ enum exit_code command_apply(struct invocation *invocation)
 	if (code == EXIT_DONE)
 		code = session_open(&session, true);
 	if (code != EXIT_DONE)
-		return code;
+		return refuse(&session, code);
 	session_load(&session, options->operands, options->operand_count);
-	return session_check_only(&session) ? apply(&session) : EXIT_ERROR;
+	return session_check_only(&session) ? apply(&session) : refuse(&session, EXIT_ERROR);
 }

@@ -55,6 +55,9 @@ void plan_notes(const struct options *options, const struct plan *plan)
 			plan->prune_reason);
 	if (plan->needs_consent)
 		log_line(options, LOG_INFO, "to allow it: xensteer apply --consent %s", plan->digest);
+	if (plan->summary.elsewhere)
+		log_line(options, LOG_INFO, "%" PRIu32 " object%s for another host", plan->summary.elsewhere,
+			plan->summary.elsewhere == 1 ? " is" : "s are");
 	for (uint32_t i = 0; i < plan->unmanaged.count; i++)
 		log_line(options, LOG_DEBUG, "unmanaged: %s", (const char *)plan->unmanaged.item[i]);
 	if (plan->unmanaged.count)
