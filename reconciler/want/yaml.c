@@ -10,6 +10,8 @@
 #include <string.h>
 #include <yaml.h>
 
+enum { NODE_WEIGHT = 64 }; /* bytes that a node counts for when aliases are expanded */
+
 struct anchor {
 	const char *name;
 	struct node *node; /* NULL while it is being read: an alias to it would hold itself */
@@ -299,8 +301,8 @@ static bool scalar_read(struct yaml *yaml, const yaml_event_t *event)
 		report_error(yaml->report, &mark, NULL, "write the keys out, or alias a whole value",
 			"'<<' (merging) is not supported");
 	}
-	anchor_close(yaml, anchor_open(yaml, event->data.scalar.anchor), node, size + sizeof(*node), 0);
-	return node_add(yaml, node, size + sizeof(*node), 0);
+	anchor_close(yaml, anchor_open(yaml, event->data.scalar.anchor), node, size + NODE_WEIGHT, 0);
+	return node_add(yaml, node, size + NODE_WEIGHT, 0);
 }
 
 static bool alias_read(struct yaml *yaml, const yaml_event_t *event)
@@ -347,7 +349,7 @@ static bool collection_open(struct yaml *yaml, enum node_kind kind, const yaml_e
 	node->kind = kind;
 	node->mark = mark;
 	node->text = "";
-	struct frame frame = {.node = node, .weight = sizeof(*node), .anchor = anchor_open(yaml, anchor)};
+	struct frame frame = {.node = node, .weight = NODE_WEIGHT, .anchor = anchor_open(yaml, anchor)};
 	yaml->frames[yaml->depth++] = frame;
 	return true;
 }
