@@ -102,7 +102,7 @@ const struct type *kind_type(enum kind kind)
 int type_index(const struct type *type, const char *key)
 {
 	for (int i = 0; i < type->count; i++)
-		if (strcmp(type->fields[i].key, key) == 0)
+		if (type->fields[i].key[0] == key[0] && strcmp(type->fields[i].key, key) == 0)
 			return i;
 	return -1;
 }

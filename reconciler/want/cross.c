@@ -9,6 +9,8 @@
 /* Something that only one object may have. */
 struct claim {
 	const char *key;
+	uint64_t hash; /* of the key: ten thousand claims sort by numbers, and texts are compared where these
+			  agree */
 	const struct mark *at;
 	struct loaded *by;
 };
@@ -24,6 +26,15 @@ static void claims_free(struct claims *claims)
 }
 #define CLAIMS_SCOPED __attribute__((cleanup(claims_free))) struct claims
 
+/* FNV-1a */
+static uint64_t hash_of(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
+	return hash;
+}
+
 static void claim(struct claims *claims, const char *key, const struct mark *at, struct loaded *by)
 {
 	if (claims->count == claims->room) {
@@ -32,12 +43,14 @@ static void claim(struct claims *claims, const char *key, const struct mark *at,
 		if (!claims->item)
 			memory_ended();
 	}
-	claims->item[claims->count++] = (struct claim){.key = key, .at = at, .by = by};
+	claims->item[claims->count++] = (struct claim){.key = key, .hash = hash_of(key), .at = at, .by = by};
 }
 
 static int claim_compare(const void *a, const void *b)
 {
 	const struct claim *one = a, *other = b;
+	if (one->hash != other->hash)
+		return one->hash < other->hash ? -1 : 1;
 	int order = strcmp(one->key, other->key);
 	if (!order)
 		order = strcmp(one->at->file->name, other->at->file->name);
@@ -66,7 +79,7 @@ static void claims_judge(
 		qsort(claims->item, claims->count, sizeof(*claims->item), claim_compare);
 	for (size_t i = 1; i < claims->count; i++) {
 		const struct claim *first = &claims->item[i - 1], *second = &claims->item[i];
-		if (strcmp(first->key, second->key) != 0)
+		if (first->hash != second->hash || strcmp(first->key, second->key) != 0)
 			continue;
 		if (i < 2 || strcmp(claims->item[i - 2].key, first->key) != 0)
 			claim_report(loading, severity, what, first, second);
@@ -74,25 +87,23 @@ static void claims_judge(
 	}
 }
 
+static bool is_same(const struct loaded *one, const struct loaded *other)
+{
+	return one->object.kind == other->object.kind && strcmp(one->object.name, other->object.name) == 0;
+}
+
 void cross_check_names(struct loading *loading)
 {
 	const struct list *objects = &loading->want->objects;
-	CLAIMS_SCOPED names = {0};
-	for (uint32_t i = 0; i < objects->count; i++) {
-		struct loaded *loaded = objects->item[i];
-		claim(&names, loaded->object.text, loaded->object.at, loaded);
-	}
-	if (names.count)
-		qsort(names.item, names.count, sizeof(*names.item), claim_compare);
-	for (size_t i = 1; i < names.count; i++) {
-		const struct claim *pair = &names.item[i - 1];
-		if (strcmp(pair[0].key, pair[1].key) != 0)
+	for (uint32_t i = 1; i < objects->count; i++) {
+		struct loaded *first = objects->item[i - 1], *second = objects->item[i];
+		if (!is_same(first, second))
 			continue;
-		if (i < 2 || strcmp(names.item[i - 2].key, pair[0].key) != 0)
-			object_error(loading, pair[0].by, pair[0].at, also_at(loading, pair[1].at),
-				"%s is declared twice", pair[0].key);
-		object_error(loading, pair[1].by, pair[1].at, also_at(loading, pair[0].at),
-			"%s is declared twice", pair[1].key);
+		if (i < 2 || !is_same(objects->item[i - 2], first))
+			object_error(loading, first, first->object.at, also_at(loading, second->object.at),
+				"%s is declared twice", first->object.text);
+		object_error(loading, second, second->object.at, also_at(loading, first->object.at),
+			"%s is declared twice", second->object.text);
 	}
 	for (uint32_t i = 0; i < objects->count; i++) {
 		struct loaded *loaded = objects->item[i];

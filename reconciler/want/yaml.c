@@ -116,6 +116,10 @@ static const char *line_start(struct yaml *yaml, const struct mark *mark)
 		uint32_t code = 0;
 		unsigned char byte = (unsigned char)*yaml->line;
 		size_t length = 1;
+		if (byte >= 0x20 && byte < 0x80) {
+			yaml->line++;
+			continue;
+		}
 		if (byte >= 0x80)
 			length = text_character(yaml->line, (size_t)(end - yaml->line), &code);
 		else
