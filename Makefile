@@ -122,6 +122,17 @@ unit: $(UNIT) ## run the Criterion tests
 	@for t in $(UNIT); do ASAN_OPTIONS=log_path=$(abspath $B)/tests/sanitizer $$t || exit 1; done
 	@if ls $B/tests/sanitizer.* >/dev/null 2>&1; then cat $B/tests/sanitizer.*; exit 1; fi
 
+# tests/bench: plan as a whole against bare libyaml over the same files
+BENCH := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
+$B/tests/bench/%: tests/bench/%.c $B/core.a
+	@mkdir -p $(@D)
+	$(if $V,,@echo "  CC   $<")
+	$Q$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $B/core.a $(LIBS)
+
+.PHONY: bench
+bench: all $(BENCH) ## time and memory of plan at 1,000 and 10,000 domains, against bare libyaml (ROUNDS=5)
+	@$B/tests/bench/measure $B/tests/bench/generate $B/xensteer $(or $(ROUNDS),5)
+
 # tests/lab/lab: a real Xen host under QEMU; the first use builds it, as root
 .PHONY: test-xen
 test-xen: all ## run the scenarios on a real Xen, each on a fresh machine (S="FILE..." for some of them)
@@ -133,4 +144,4 @@ lab: all ## a root shell on a real Xen host with the program in it
 	@cp $B/xensteer "$$(tests/lab/lab share lab)/"
 	@tests/lab/lab interactive lab
 
--include $(OBJECTS:.o=.d) $(UNIT:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d)
