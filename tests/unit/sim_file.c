@@ -281,3 +281,33 @@ Test(sim_file, killed_after_each_change_the_file_is_whole)
 		cr_expect_null(strstr(file, "killAfter"), "once only");
 	}
 }
+
+/* Real storage runs programs while the simulated clock stands: whoever started one hears of its end first. */
+Test(sim_file, real_children_are_waited_for_before_time_passes)
+{
+	struct runner *runner = runner_new();
+	struct host_options options = {
+		.target = "host", .owner = "default", .writes = true, .runner = runner};
+	SIMULATED sim = {.arena = arena_new(), .report = report_new()};
+	sim.links.arena = sim.arena;
+	sim.host = host_sim.open(&options, sim.report);
+	cr_assert_not_null(sim.host);
+	struct wanted_domain *web = wanted_make(&sim, "web-1", 128 * MiB);
+	struct action create = action_of(&sim, verb_domain_create, web);
+	create.id = 1;
+	sim.done.arena = sim.arena;
+	struct child *child = runner_start(runner, (const char *const[]){"true", NULL}, NULL, 600000);
+	sim.host->driver->begin(sim.host, &create, &sim.links);
+	int64_t begun = sim.host->driver->now(sim.host);
+	bool reaped = sim.host->driver->reap(sim.host, INT64_MAX, &sim.done);
+	if (!reaped) {
+		cr_expect(child_ended(child));
+		cr_expect_eq(sim.host->driver->now(sim.host), begun, "no time has passed here");
+	}
+	child_drop(child);
+	cr_expect(reaped || sim.host->driver->reap(sim.host, INT64_MAX, &sim.done));
+	cr_expect_eq(sim.done.outcome, OUTCOME_DONE);
+	sim.host->driver->close(sim.host);
+	sim.host = NULL;
+	runner_free(runner);
+}

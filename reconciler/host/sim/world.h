@@ -1,6 +1,6 @@
-/* The simulated world, shared by the files of the simulator. world.c holds, loads and stores it; guest.c lets guests
- * live and die; verb.c is what actions do to them; fault.c is how that goes wrong; storage.c are the volumes; sim.c is
- * the driver. */
+/* The simulated world, shared by the files of the simulator. world.c holds, loads and stores it; guest.c lets
+ * guests live and die; verb.c is what actions do to them; fault.c is how that goes wrong; storage.c are the
+ * volumes; sim.c is the driver. */
 #pragma once
 #include "host/sim/sim.h"
 #include "model/identity.h"
@@ -9,15 +9,16 @@
 
 static const int64_t NEVER = INT64_MAX;
 
-/* A domain: what an observer sees, and what only Xen and the guest know. Its texts lie in an arena of its own. */
+/* A domain: what an observer sees, and what only Xen and the guest know. Its texts lie in an arena of its
+ * own. */
 struct guest {
 	struct arena *arena;
 	struct HaveDomain *have;
-	int64_t holds;	  /* bytes, where `have` does not describe it */
-	int64_t boots;	  /* when its kernel is up */
+	int64_t holds;    /* bytes, where `have` does not describe it */
+	int64_t boots;    /* when its kernel is up */
 	int64_t connects; /* when its devices connect; NEVER: they have, or it does not run */
-	int64_t stops;	  /* when it obeys a shutdown */
-	int64_t leaves;	  /* dying: when it is gone */
+	int64_t stops;    /* when it obeys a shutdown */
+	int64_t leaves;   /* dying: when it is gone */
 };
 
 /* A domain that xl's monitor has destroyed and will create again. */
@@ -54,7 +55,7 @@ struct op {
 	struct Disk *disk;
 	struct Nic *nic;
 	struct Record *record;
-	struct Label *label;	 /* volume.create */
+	struct Label *label; /* volume.create */
 	uint32_t layer;
 	struct HaveImage *image; /* image.verify */
 
@@ -72,7 +73,8 @@ struct world {
 	const char *owner;
 	struct runner *runner;
 
-	struct Observation *loaded; /* images and files as they stand in host.json; volumes, where they are real */
+	struct Observation
+		*loaded; /* images and files as they stand in host.json; volumes, where they are real */
 	struct node *unknown, *sim_unknown;
 	struct HostFacts *facts;
 	struct SimState *state; /* faults and events are consumed in place; other values are kept below */
@@ -88,7 +90,7 @@ struct world {
 	struct op **ops;
 	uint32_t op_count, op_room;
 
-	bool dirty;	    /* differs from the file */
+	bool dirty;         /* differs from the file */
 	const char *broken; /* the file could not be written */
 	uint32_t changes, stop_after;
 	int *stop;
@@ -104,10 +106,12 @@ static inline struct world *world_of(struct host *host)
 struct world *world_open(const struct host_options *, const char *text, struct report *);
 void world_close(struct world *);
 void world_json(struct world *, struct buffer *out);
-/* The world has changed by itself, or by an action; the latter is stored at once, counted, and may be the end. */
+/* The world has changed by itself, or by an action; the latter is stored at once, counted, and may be the
+ * end. */
 void world_touched(struct world *);
 void world_acted(struct world *);
-int64_t world_free(const struct world *); /* bytes that no domain holds; may be negative where a file says so */
+int64_t world_free(
+	const struct world *); /* bytes that no domain holds; may be negative where a file says so */
 bool world_simulates_storage(const struct world *);
 bool world_has_bridge(const struct world *, const char *bridge);
 /* A number of `state`, or its default. */
@@ -124,7 +128,7 @@ void guest_remove(struct world *, struct guest *);
 void guest_free(struct guest *);
 /* Another arena and what lies in it take the place of what it has. */
 void guest_move(struct guest *, struct arena *, struct HaveDomain *);
-void guest_runs(struct world *, struct guest *); /* it begins to boot */
+void guest_runs(struct world *, struct guest *);             /* it begins to boot */
 void guest_ends(struct world *, struct guest *, enum ended); /* its monitor does what it was told to */
 bool guest_connected(const struct guest *);
 void guest_connect(struct guest *, bool connected); /* all its devices */
@@ -140,14 +144,15 @@ void found_marks(const struct type *, void *object);
 
 /* verb.c: how the verbs of hosts go; storage.c: those of storage. */
 struct way {
-	int64_t milliseconds;				/* at least */
-	bool waits;					/* it takes until `met`, or its deadline */
+	int64_t milliseconds; /* at least */
+	bool waits;           /* it takes until `met`, or its deadline */
 	bool (*met)(struct world *, struct op *);
 	/* Copies what it needs and says how long it takes (op->ends); may already fail. Changes nothing. */
 	void (*prepare)(struct world *, struct op *, const struct action *, const struct links *);
-	void (*start)(struct world *, struct op *);	/* what stands as soon as it is begun */
-	void (*effect)(struct world *, struct op *);	/* the rest of it; may fail */
-	void (*half)(struct world *, struct op *);	/* what stands if it stops in the middle; NULL: only `start` */
+	void (*start)(struct world *, struct op *);  /* what stands as soon as it is begun */
+	void (*effect)(struct world *, struct op *); /* the rest of it; may fail */
+	void (*half)(
+		struct world *, struct op *); /* what stands if it stops in the middle; NULL: only `start` */
 };
 extern const struct way host_ways[VERBS], storage_ways[VERBS];
 extern const struct storage_driver simulated_storage;
@@ -155,10 +160,11 @@ void volume_free(struct sim_volume *);
 
 /* op.c: actions in flight, whatever they do. */
 void op_begin(struct world *, const struct action *, const struct links *);
-/* The first one of that performer that is over at world->clock, with its effect done and taken out of flight. */
+/* The first one of that performer that is over at world->clock, with its effect done and taken out of flight.
+ */
 struct op *op_over(struct world *, enum performer);
 bool op_is_over(struct world *, enum performer); /* only looks */
-int64_t op_next(const struct world *);		 /* when the next one ends by time alone; NEVER */
+int64_t op_next(const struct world *);           /* when the next one ends by time alone; NEVER */
 unsigned op_count(const struct world *, enum performer);
 void op_told(struct op *, struct finished *); /* the result, and the end of the op */
 void op_free(struct op *);
