@@ -12,7 +12,7 @@
 struct difference *difference_add(const struct diffing *diffing, const char *path, const struct field *field)
 {
 	struct difference *difference = arena_make(diffing->arena, struct difference);
-	difference->path = arena_text(diffing->arena, path);
+	difference->path = path;
 	difference->field = field;
 	list_add(diffing->arena, diffing->out, difference);
 	return difference;
@@ -32,28 +32,39 @@ static void refuse_what_cannot_be_done(const struct diffing *diffing, struct dif
 			difference->path, verb_table[difference->verb].verb);
 }
 
-static void diff_fields(const struct diffing *diffing, const struct type *type, const char *prefix,
+/* The keys from "spec" down to an object; put together only for what differs. */
+struct keys {
+	const struct keys *up;
+	const char *key;
+};
+
+static const char *keys_text(struct arena *arena, const struct keys *keys)
+{
+	return keys->up ? arena_format(arena, "%s.%s", keys_text(arena, keys->up), keys->key) : keys->key;
+}
+
+static void diff_fields(const struct diffing *diffing, const struct type *type, const struct keys *keys,
 	const void *want, const void *have, const struct mark *nearest, enum verb verb);
 
-static void diff_field(const struct diffing *diffing, const struct type *type, int index, const char *prefix,
-	const void *want, const void *have, const struct mark *nearest, enum verb verb)
+static void diff_field(const struct diffing *diffing, const struct type *type, int index,
+	const struct keys *up, const void *want, const void *have, const struct mark *nearest, enum verb verb)
 {
 	const struct field *field = &type->fields[index];
 	const struct mark *set = *field_mark(type, index, want);
 	const bool known = have && *field_mark(type, index, have);
 	if (!set && (!field->has_default || field->at_create || !known))
 		return;
-	const char *path = arena_format(diffing->arena, "%s.%s", prefix, field->key);
+	const struct keys keys = {.up = up, .key = field->key};
 	const void *wanted = field_value(field, want); /* the default where it is not set */
 	const void *found = known ? field_value(field, have) : NULL;
 	if (field->shape == SHAPE_One && known && *(void *const *)found && *(void *const *)wanted) {
-		diff_fields(diffing, field->of, path, *(void *const *)wanted, *(void *const *)found, set,
+		diff_fields(diffing, field->of, &keys, *(void *const *)wanted, *(void *const *)found, set,
 			field->verb ? field->verb : verb);
 		return;
 	}
 	if (known && value_equal(field, wanted, found))
 		return;
-	struct difference *difference = difference_add(diffing, path, field);
+	struct difference *difference = difference_add(diffing, keys_text(diffing->arena, &keys), field);
 	difference->want = wanted;
 	difference->have = found;
 	difference->at = set ? set : nearest;
@@ -64,12 +75,12 @@ static void diff_field(const struct diffing *diffing, const struct type *type, i
 		refuse_what_cannot_be_done(diffing, difference);
 }
 
-static void diff_fields(const struct diffing *diffing, const struct type *type, const char *prefix,
+static void diff_fields(const struct diffing *diffing, const struct type *type, const struct keys *keys,
 	const void *want, const void *have, const struct mark *nearest, enum verb verb)
 {
 	for (int i = 0; i < type->count; i++)
 		if (type->fields[i].role == ROLE_COMPARED)
-			diff_field(diffing, type, i, prefix, want, have, nearest, verb);
+			diff_field(diffing, type, i, keys, want, have, nearest, verb);
 }
 
 /* A balloon that is asked for too little kills its guest (facts: mem-set 10 is accepted): the floor is ours.
@@ -129,6 +140,7 @@ void diff_domain(struct arena *arena, const struct want *want, const struct have
 		return;
 	}
 	diff_name(&diffing, domain, found);
+	const struct keys spec = {.key = "spec"};
 	for (int i = 0; i < type_DomainSpec.count; i++) {
 		if (type_DomainSpec.fields[i].role != ROLE_COMPARED || i == DomainSpec_domainName)
 			continue;
@@ -137,7 +149,7 @@ void diff_domain(struct arena *arena, const struct want *want, const struct have
 		else if (i == DomainSpec_nics)
 			diff_nics(&diffing);
 		else
-			diff_field(&diffing, &type_DomainSpec, i, "spec", domain->spec, found->spec,
+			diff_field(&diffing, &type_DomainSpec, i, &spec, domain->spec, found->spec,
 				domain->object->at, verb_none);
 	}
 	for (uint32_t i = 0; i < out->count; i++)

@@ -57,7 +57,6 @@ static void diff_disk(const struct diffing *diffing, const struct wanted_disk *w
 {
 	const struct field *list_field = &type_DomainSpec.fields[DomainSpec_disks];
 	const struct Disk *disk = want->disk;
-	const char *prefix = arena_format(diffing->arena, "spec.disks[%s]", disk->vdev);
 	const struct HaveVolume *volume = want->volume ? have_volume(diffing->have, want->volume->uid) : NULL;
 	struct link link = {0};
 	const bool there = volume && have_volume_link(volume, &link);
@@ -65,21 +64,21 @@ static void diff_disk(const struct diffing *diffing, const struct wanted_disk *w
 	const bool unknown = there && !same && (!link.id || !have->id);
 	if (want->volume && !same) {
 		/* shown by name: the target field is a text on both sides */
-		struct difference *difference =
-			entry_difference(diffing, arena_format(diffing->arena, "%s.volume", prefix),
-				&type_Disk.fields[Disk_target], &want->volume->name,
-				name_of_target(diffing, have), disk->at[Disk_volume], verb_disk_attach);
+		struct difference *difference = entry_difference(diffing,
+			arena_format(diffing->arena, "spec.disks[%s].volume", disk->vdev),
+			&type_Disk.fields[Disk_target], &want->volume->name, name_of_target(diffing, have),
+			disk->at[Disk_volume], verb_disk_attach);
 		difference->unknown = unknown;
 		difference->want_disk = want;
 		difference->have_disk = have;
 		judge(diffing, difference, list_field, disk, have, link.format);
 	}
 	if (KNOWN(have, Disk, access) && have->access != disk->access) {
-		struct difference *difference =
-			entry_difference(diffing, arena_format(diffing->arena, "%s.access", prefix),
-				&type_Disk.fields[Disk_access], &disk->access, &have->access,
-				disk->at[Disk_access] ? disk->at[Disk_access] : disk->at[Disk_vdev],
-				verb_disk_attach);
+		struct difference *difference = entry_difference(diffing,
+			arena_format(diffing->arena, "spec.disks[%s].access", disk->vdev),
+			&type_Disk.fields[Disk_access], &disk->access, &have->access,
+			disk->at[Disk_access] ? disk->at[Disk_access] : disk->at[Disk_vdev],
+			verb_disk_attach);
 		difference->want_disk = want;
 		difference->have_disk = have;
 		judge(diffing, difference, list_field, disk, have, there ? link.format : disk_format_raw);

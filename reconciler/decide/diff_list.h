@@ -13,6 +13,7 @@ struct diffing {
 	struct list *out;
 	struct circumstances circumstances;
 };
+/* The path is shared: a literal, or a text in the arena. */
 struct difference *difference_add(const struct diffing *, const char *path, const struct field *);
 
 void diff_disks(const struct diffing *);

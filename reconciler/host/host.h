@@ -27,7 +27,8 @@ struct host_driver {
 	/* NULL on failure, with diagnostics. */
 	struct host *(*open)(const struct host_options *, struct report *);
 	/* Finds domains and facts of the host. Names and paths that WANT mentions (may be NULL) are looked up into
-	 * have->found->files. A failure is not an error of the caller: have->known is false and why_unknown says why. */
+	 * have->found->files. A failure is not an error of the caller: have->known is false and why_unknown says why.
+	 * What is found may be the host's own, shared by all its observations: it lives until `close`. The caller sorts. */
 	void (*observe)(struct host *, const struct want *, struct have *);
 	/* A descriptor that becomes readable when something may have changed, or -1; `drain` empties it and adds the
 	 * uuids that changed to `changed` (an empty list: look at everything). */

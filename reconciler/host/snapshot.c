@@ -1,9 +1,11 @@
 /* A host that was recorded: what arrives is a file written by `xensteer snapshot`, what leaves is HAVE, the
  * same at every observation. Nothing can be done to it. Its storage is what the file says of volumes and
- * images. The file is read once, when it is opened, so that all that is wrong with it is said then. */
+ * images. The file is read once, when it is opened, so that all that is wrong with it is said then; every
+ * observation shares its objects, which nobody changes and which live until the host is closed. */
 #include "host/host.h"
 #include "model/observation.h"
 #include "storage/storage.h"
+#include <string.h>
 
 struct snapshot {
 	struct host host;
@@ -25,31 +27,29 @@ static struct snapshot *snapshot_of_storage(const struct storage *storage)
 	return (struct snapshot *)((char *)storage - offsetof(struct snapshot, storage));
 }
 
-static void copy_list(struct have *have, int index, const struct field *field, const struct Observation *from)
+/* The list is the observation's own, because it will be sorted; what it lists is shared. */
+static void share_list(struct have *have, enum Observation_field index, const struct Observation *from)
 {
 	if (!from->at[index])
 		return;
-	struct Observation *into = have->found;
-	into->at[index] = &mark_observed;
+	have->found->at[index] = &mark_observed;
+	const struct field *field = &type_Observation.fields[index];
 	const struct list *list = field_value(field, from);
-	for (uint32_t i = 0; i < list->count; i++)
-		list_add(have->arena, field_value(field, into),
-			object_copy(have->arena, field->of, list->item[i]));
-}
-
-static void copy_member(struct have *have, const char *key, const struct Observation *from)
-{
-	copy_list(have, type_index(&type_Observation, key), type_field(&type_Observation, key), from);
+	struct list *into = field_value(field, have->found);
+	*into = (struct list){.item = arena_array(have->arena, void *, list->count),
+		.count = list->count,
+		.room = list->count};
+	if (list->count)
+		memcpy(into->item, list->item, sizeof *list->item * list->count);
 }
 
 static void storage_observe(struct storage *storage, const struct want *want, struct have *have)
 {
 	const struct Observation *found = snapshot_of_storage(storage)->found;
 	(void)want;
-	copy_member(have, "volumes", found);
-	copy_member(have, "images", found);
+	share_list(have, Observation_volumes, found);
+	share_list(have, Observation_images, found);
 	have->storage_known = KNOWN(found, Observation, volumes);
-	have_sort(have);
 }
 
 static void refuse(struct arena *arena, struct list *begun, const struct action *action)
@@ -133,13 +133,12 @@ static void snapshot_observe(struct host *host, const struct want *want, struct 
 		have->found->host = object_copy(have->arena, &type_HostFacts, found->host);
 		KNOW(have->found, Observation, host, have->found->host);
 	}
-	copy_member(have, "domains", found);
-	copy_member(have, "files", found);
+	share_list(have, Observation_domains, found);
+	share_list(have, Observation_files, found);
 	have->known = KNOWN(found, Observation, domains);
 	if (!have->known)
 		have->why_unknown = "the snapshot does not say which domains there are";
 	have->paths_known = false;
-	have_sort(have);
 }
 
 static int snapshot_watch(struct host *host)

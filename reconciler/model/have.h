@@ -6,7 +6,7 @@
 struct have {
 	struct arena *arena;
 	struct Observation *found;
-	struct list domains_by_uuid, volumes_by_uid; /* made by have_sort, for the look-ups */
+	struct list domains_by_uuid, domains_by_name, volumes_by_uid; /* made by have_sort, for the look-ups */
 	bool known;		 /* false: the host could not be observed at all; nothing is acted on */
 	bool storage_known;	 /* false: volumes could not be listed; create and remove are withheld */
 	const char *why_unknown; /* for people */
