@@ -44,6 +44,27 @@ fails() { # STATUS COMMAND...: it ends with exactly this status
 }
 
 manifests=/root/manifests
+settings=/root/host.yaml
+
+host_settings() { # LINE...: what the scenario's host allows; further lines of its spec as arguments
+	printf 'apiVersion: xensteer/v1\nkind: Host\nspec:\n  policy: {files: [/guest], kernels: [/guest]}\n' >"$settings"
+	local line
+	for line in "$@"; do printf '  %s\n' "$line" >>"$settings"; done
+}
+
+steer() { # COMMAND [ARGUMENT...]: xensteer on this scenario's manifests
+	local command=$1
+	shift
+	xensteer "$command" --config "$settings" "$@" "$manifests"
+}
+
+settled() { # the second plan is empty
+	fails 0 steer plan --detailed-exitcode
+}
+
+uuid_of() { # NAME: as Xen has it
+	xl list -v | awk -v name="$1" '$1 == name { print $(NF - 2) }'
+}
 
 want() { # FILE: the manifest on standard input becomes $manifests/FILE, all at once
 	mkdir -p "$manifests"
