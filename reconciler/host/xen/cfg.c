@@ -1,6 +1,6 @@
-/* The xl.cfg of a domain: typed fields in, text out, in one fixed order. Two kinds of values enter the text, and each
- * has one gate: strings, which are escaped, and the comma lists of disk, vif and vfb, for which xl has no escape and
- * which therefore take only listed characters. */
+/* The xl.cfg of a domain: typed fields in, text out, in one fixed order. Two kinds of values enter the text,
+ * and each has one gate: strings, which are escaped, and the comma lists of disk, vif and vfb, for which xl
+ * has no escape and which therefore take only listed characters. */
 #include "host/xen/cfg.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -29,8 +29,8 @@ static void __attribute__((format(printf, 2, 3))) fail(struct cfg *cfg, const ch
 	*cfg->error = message.text;
 }
 
-/* A text in double quotes. Backslash, quote and newline have an escape; other control characters have none that xl reads
- * back, and bytes that are no UTF-8 break its JSON. */
+/* A text in double quotes. Backslash, quote and newline have an escape; other control characters have none
+ * that xl reads back, and bytes that are no UTF-8 break its JSON. */
 static void quoted(struct cfg *cfg, const char *key, const char *text)
 {
 	if (!text_utf8(text, strlen(text)))
@@ -99,8 +99,8 @@ static void write_scheduler(struct cfg *cfg, const struct Scheduler *scheduler)
 		number_line(cfg, "cap", scheduler->cap);
 }
 
-/* The target stands last: xl takes everything behind it for the path. A qcow2 is served by QEMU; the rest xl decides
- * itself. */
+/* The target stands last: xl takes everything behind it for the path. A qcow2 is served by QEMU; the rest xl
+ * decides itself. */
 static void write_disk(struct cfg *cfg, const struct wanted_disk *wanted, const struct links *links)
 {
 	const struct Disk *disk = wanted->disk;
@@ -117,9 +117,9 @@ static void write_disk(struct cfg *cfg, const struct wanted_disk *wanted, const 
 		fail(cfg, "disk %s: its path %s is not absolute", disk->vdev, link->path);
 	if (disk->device != device_disk)
 		fail(cfg, "disk %s: only plain disks are supported", disk->vdev);
-	buffer_format(cfg->out, "\"format=%s,vdev=%s,access=%s,%starget=%s\"", choice_disk_format[link->format],
-		disk->vdev, choice_access[disk->access], link->format == disk_format_qcow2 ? "backendtype=qdisk," : "",
-		link->path);
+	buffer_format(cfg->out, "\"format=%s,vdev=%s,access=%s,%starget=%s\"",
+		choice_disk_format[link->format], disk->vdev, choice_access[disk->access],
+		link->format == disk_format_qcow2 ? "backendtype=qdisk," : "", link->path);
 }
 
 static void write_disks(struct cfg *cfg, const struct wanted_domain *domain, const struct links *links)
@@ -161,7 +161,8 @@ static void write_graphics(struct cfg *cfg, const struct DomainSpec *spec)
 	if (!part(cfg, "graphics.vnc.listen", listen, "0123456789abcdefABCDEF:."))
 		return;
 	if (!hvm) {
-		buffer_format(cfg->out, "vfb=[\"type=vnc,vnclisten=%s,vncdisplay=%" PRId64 ",vncunused=0\"]\n", listen,
+		buffer_format(cfg->out,
+			"vfb=[\"type=vnc,vnclisten=%s,vncdisplay=%" PRId64 ",vncunused=0\"]\n", listen,
 			display);
 		return;
 	}
@@ -172,27 +173,31 @@ static void write_graphics(struct cfg *cfg, const struct DomainSpec *spec)
 	number_line(cfg, "sdl", 0);
 }
 
-/* Unless told otherwise xl's monitor restarts a guest that reboots, and keeps one that ended, so that the next pass
- * sees why. */
+/* Unless told otherwise xl's monitor restarts a guest that reboots, and keeps one that ended, so that the
+ * next pass sees why. */
 static void write_events(struct cfg *cfg, const struct Events *events)
 {
 	static const struct Events none;
 	if (!events)
 		events = &none;
 	const char *const *choice = choice_event_action;
-	text_line(cfg, "on_poweroff", choice[events->at[Events_poweroff] ? events->poweroff : event_action_preserve]);
-	text_line(cfg, "on_reboot", choice[events->at[Events_reboot] ? events->reboot : event_action_restart]);
+	text_line(cfg, "on_poweroff",
+		choice[events->at[Events_poweroff] ? events->poweroff : event_action_preserve]);
+	text_line(
+		cfg, "on_reboot", choice[events->at[Events_reboot] ? events->reboot : event_action_restart]);
 	text_line(cfg, "on_crash", choice[events->at[Events_crash] ? events->crash : event_action_preserve]);
-	text_line(cfg, "on_watchdog", choice[events->at[Events_watchdog] ? events->watchdog : event_action_preserve]);
+	text_line(cfg, "on_watchdog",
+		choice[events->at[Events_watchdog] ? events->watchdog : event_action_preserve]);
 }
 
-/* Keys that a field of the manifest stands for: xl lets the last of two lines win, so a second one would undo it. */
+/* Keys that a field of the manifest stands for: xl lets the last of two lines win, so a second one would undo
+ * it. */
 static bool is_ours(const char *key)
 {
-	static const char *const keys[] = {"name", "uuid", "type", "builder", "vcpus", "maxvcpus", "memory", "maxmem",
-		"kernel", "ramdisk", "bootloader", "cmdline", "extra", "root", "cpus", "cpu_weight", "cap", "disk",
-		"vif", "vfb", "vnc", "vnclisten", "vncdisplay", "vncunused", "sdl", "on_poweroff", "on_reboot",
-		"on_crash", "on_watchdog"};
+	static const char *const keys[] = {"name", "uuid", "type", "builder", "vcpus", "maxvcpus", "memory",
+		"maxmem", "kernel", "ramdisk", "bootloader", "cmdline", "extra", "root", "cpus", "cpu_weight",
+		"cap", "disk", "vif", "vfb", "vnc", "vnclisten", "vncdisplay", "vncunused", "sdl",
+		"on_poweroff", "on_reboot", "on_crash", "on_watchdog"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (strcmp(keys[i], key) == 0)
 			return true;
@@ -258,7 +263,8 @@ static void write_size(struct cfg *cfg, const struct DomainSpec *spec)
 		text_line(cfg, "cpus", spec->cpus);
 }
 
-bool cfg_render(struct buffer *out, const struct wanted_domain *domain, const struct links *links, char **error)
+bool cfg_render(
+	struct buffer *out, const struct wanted_domain *domain, const struct links *links, char **error)
 {
 	const struct DomainSpec *spec = domain->spec;
 	struct cfg cfg = {.out = out, .error = error};

@@ -2,16 +2,17 @@
 #pragma once
 #include "model/action.h"
 
-/* The xl.cfg of a domain into the buffer. false with *error (a line for people; the caller frees it): a disk without
- * a link, or a value that xl.cfg cannot carry. Nothing that a manifest holds can add a key. */
+/* The xl.cfg of a domain into the buffer. false with *error (a line for people; the caller frees it): a disk
+ * without a link, or a value that xl.cfg cannot carry. Nothing that a manifest holds can add a key. */
 bool cfg_render(struct buffer *, const struct wanted_domain *, const struct links *, char **error)
 	__attribute__((warn_unused_result));
 
-/* The links that are given, and for volumes of the domain that have none yet a stand-in with the format that they
- * will have, so that a configuration can be shown and checked before its disks exist. */
+/* The links that are given, and for volumes of the domain that have none yet a stand-in with the format that
+ * they will have, so that a configuration can be shown and checked before its disks exist. */
 struct links cfg_links(struct arena *, const struct wanted_domain *, const struct links *);
 
 struct described;
-/* Is what xl understood what was meant? NULL if so; else the first difference, for people: xl takes much silently
- * for something else. */
-const char *cfg_difference(struct arena *, const struct wanted_domain *, const struct links *, const struct described *);
+/* Is what xl understood what was meant? NULL if so; else the first difference, for people: xl takes much
+ * silently for something else. */
+const char *cfg_difference(
+	struct arena *, const struct wanted_domain *, const struct links *, const struct described *);

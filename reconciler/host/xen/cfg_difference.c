@@ -1,5 +1,5 @@
-/* What xl understood of a configuration, against what was meant. xl takes `memory="abc"`, `vif=["mac=zz"]` or a
- * misspelt disk without a word: its dry run says what it made of them, and here that is read back. */
+/* What xl understood of a configuration, against what was meant. xl takes `memory="abc"`, `vif=["mac=zz"]` or
+ * a misspelt disk without a word: its dry run says what it made of them, and here that is read back. */
 #include "host/xen/cfg.h"
 #include "host/xen/xl_describe.h"
 #include "model/cpus.h"
@@ -33,7 +33,8 @@ static const char *number_differs(struct arena *arena, const char *what, int64_t
 	return arena_format(arena, "%s: wanted %" PRId64 ", xl understood %" PRId64, what, want, have);
 }
 
-static const char *size_differs(struct arena *arena, const struct DomainSpec *want, const struct DomainSpec *have)
+static const char *size_differs(
+	struct arena *arena, const struct DomainSpec *want, const struct DomainSpec *have)
 {
 	const int64_t vcpus = want->vcpus ? want->vcpus : 1;
 	const char *difference = number_differs(arena, "memory", want->memory, have->memory);
@@ -82,20 +83,21 @@ static const char *scheduler_differs(
 	return difference;
 }
 
-static const char *graphics_differ(struct arena *arena, const struct Graphics *want, const struct Graphics *have)
+static const char *graphics_differ(
+	struct arena *arena, const struct Graphics *want, const struct Graphics *have)
 {
 	const struct Vnc *one = want ? want->vnc : NULL, *two = have ? have->vnc : NULL;
 	if (!one != !two)
 		return differs(arena, "graphics", one ? "a screen" : NULL, two ? "a screen" : NULL);
 	if (!one)
 		return NULL;
-	const char *difference =
-		text_differs(arena, "graphics.vnc.listen", one->listen ? one->listen : "127.0.0.1", two->listen);
+	const char *difference = text_differs(
+		arena, "graphics.vnc.listen", one->listen ? one->listen : "127.0.0.1", two->listen);
 	return difference ? difference : number_differs(arena, "graphics.vnc.port", one->port, two->port);
 }
 
-static const char *disk_differs(struct arena *arena, const struct wanted_disk *wanted, const struct links *links,
-	const struct Disk *have)
+static const char *disk_differs(struct arena *arena, const struct wanted_disk *wanted,
+	const struct links *links, const struct Disk *have)
 {
 	const struct Disk *want = wanted->disk;
 	const struct link *link = wanted->volume ? links_find(links, wanted->volume->uid) : NULL;
@@ -106,9 +108,11 @@ static const char *disk_differs(struct arena *arena, const struct wanted_disk *w
 		difference = text_differs(arena, want->vdev, choice_disk_format[link->format],
 			KNOWN(have, Disk, format) ? choice_disk_format[have->format] : NULL);
 	if (!difference)
-		difference = text_differs(arena, want->vdev, choice_access[want->access], choice_access[have->access]);
+		difference = text_differs(
+			arena, want->vdev, choice_access[want->access], choice_access[have->access]);
 	if (!difference)
-		difference = text_differs(arena, want->vdev, choice_device[want->device], choice_device[have->device]);
+		difference = text_differs(
+			arena, want->vdev, choice_device[want->device], choice_device[have->device]);
 	return difference;
 }
 
@@ -121,11 +125,12 @@ static const char *nic_differs(struct arena *arena, const struct Nic *want, cons
 	return difference ? difference : text_differs(arena, what, want->ip, have->ip);
 }
 
-static const char *devices_differ(struct arena *arena, const struct wanted_domain *want, const struct links *links,
-	const struct DomainSpec *have)
+static const char *devices_differ(struct arena *arena, const struct wanted_domain *want,
+	const struct links *links, const struct DomainSpec *have)
 {
 	const struct list *nics = &want->spec->nics;
-	const char *difference = number_differs(arena, "number of disks", want->disks.count, have->disks.count);
+	const char *difference =
+		number_differs(arena, "number of disks", want->disks.count, have->disks.count);
 	if (!difference)
 		difference = number_differs(arena, "number of nics", nics->count, have->nics.count);
 	for (uint32_t i = 0; !difference && i < want->disks.count; i++)
@@ -148,7 +153,8 @@ const char *cfg_difference(struct arena *arena, const struct wanted_domain *want
 	if (!difference)
 		difference = size_differs(arena, spec, found);
 	if (!difference)
-		difference = cpus_differ(arena, spec->cpus, KNOWN(found, DomainSpec, cpus) ? found->cpus : NULL);
+		difference =
+			cpus_differ(arena, spec->cpus, KNOWN(found, DomainSpec, cpus) ? found->cpus : NULL);
 	if (!difference)
 		difference = scheduler_differs(arena, spec->scheduler, found->scheduler);
 	if (!difference)

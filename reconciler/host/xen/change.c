@@ -1,4 +1,5 @@
-/* Changes of a guest that runs: memory, and waking it. Each is one run of xl, judged by what is seen after it. */
+/* Changes of a guest that runs: memory, and waking it. Each is one run of xl, judged by what is seen after
+ * it. */
 #include "host/xen/job.h"
 #include "model/quantity.h"
 #include <string.h>
@@ -13,7 +14,8 @@ static const struct listed *alive(struct job *job)
 		return NULL;
 	if (listed && (listed->power == found_power_Running || listed->power == found_power_Paused))
 		return listed;
-	job_fail(job, OUTCOME_TRANSIENT, NULL, "it is %s", listed ? choice_found_power[listed->power] : "not there");
+	job_fail(job, OUTCOME_TRANSIENT, NULL, "it is %s",
+		listed ? choice_found_power[listed->power] : "not there");
 	return NULL;
 }
 
@@ -31,7 +33,8 @@ static void memory_judge(struct job *job)
 	if (memory_target(job) == job->number)
 		job_done(job, NULL);
 	else
-		job_fail(job, OUTCOME_TRANSIENT, NULL, "%s", xl_failure(job->arena, job->argv, job_result(job)));
+		job_fail(job, OUTCOME_TRANSIENT, NULL, "%s",
+			xl_failure(job->arena, job->argv, job_result(job)));
 }
 
 static void memory_set(struct job *job)
@@ -43,13 +46,15 @@ static void memory_set(struct job *job)
 	job->domid = listed->domid;
 	const int64_t target = memory_target(job);
 	if (job->number < job->xen->memory_floor && job->number < target)
-		job_fail(job, OUTCOME_TERMINAL, NULL, "the guest would die of it: the host's memoryFloor is %s",
+		job_fail(job, OUTCOME_TERMINAL, NULL,
+			"the guest would die of it: the host's memoryFloor is %s",
 			size_text(job->xen->memory_floor, floor));
 	else if (job->number == target)
 		job_done(job, NULL);
 	else
-		job_run(job, job_xl(job, "mem-set", job_domid(job, listed->domid),
-				     arena_format(job->arena, "%lldk", (long long)(job->number / KiB)), NULL),
+		job_run(job,
+			job_xl(job, "mem-set", job_domid(job, listed->domid),
+				arena_format(job->arena, "%lldk", (long long)(job->number / KiB)), NULL),
 			CHANGE_LIMIT, memory_judge);
 }
 
@@ -67,7 +72,7 @@ static void unpause_look(struct job *job)
 	if (listed->power == found_power_Running)
 		job_done(job, NULL);
 	else if (job->half_built)
-		job_fail(job, OUTCOME_TERMINAL, NULL, "it may be half-built: it is not unpaused");
+		job_fail(job, OUTCOME_TRANSIENT, NULL, "it may be half-built: it is not unpaused");
 	else if (job->tries++ < UNPAUSE_TRIES)
 		job_run(job, job_xl(job, "unpause", job_domid(job, listed->domid), NULL, NULL), CHANGE_LIMIT,
 			unpause_begin);

@@ -1,5 +1,5 @@
-/* Making a guest: its configuration is checked by xl's own dry run, written, and created from. The mark goes into
- * xenstore before the guest exists, so that a guest of ours is never without it.
+/* Making a guest: its configuration is checked by xl's own dry run, written, and created from. The mark goes
+ * into xenstore before the guest exists, so that a guest of ours is never without it.
  *
  *   domain.check       render -> xl -N create -> compare
  *   domain.configure   render -> RUN_DIR/cfg/UUID.cfg
@@ -15,9 +15,9 @@
 #include <string.h>
 
 enum {
-	CREATE_LIMIT = 150000,	/* ms: xl's own limits add up to two minutes and a half */
+	CREATE_LIMIT = 150000, /* ms: xl's own limits add up to two minutes and a half */
 	CHECK_LIMIT = 20000,
-	MONITOR_LIMIT = 15000,	/* a monitor that restarts its guest needs 4 s */
+	MONITOR_LIMIT = 15000,  /* a monitor that restarts its guest needs 4 s */
 	CONFIG_LIMIT = 1 << 20, /* bytes of a dry run's answer */
 };
 
@@ -38,30 +38,26 @@ static bool write_cfg(struct job *job, const char *path)
 	return false;
 }
 
-static bool succeeded(const struct run_result *result)
-{
-	return result->started && !result->timed_out && !result->signaled && result->status == 0;
-}
-
 static void check_ended(struct job *job)
 {
 	const struct run_result *result = job_result(job);
 	const char *error = NULL;
 	struct described described;
-	if (!succeeded(result)) {
-		job_fail(job, result->started && !result->timed_out ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT, NULL, "%s",
-			xl_failure(job->arena, job->argv, result));
+	if (!job_succeeded(job)) {
+		job_fail(job, result->started && !result->timed_out ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT,
+			NULL, "%s", xl_failure(job->arena, job->argv, result));
 		return;
 	}
 	if (result->output_size > CONFIG_LIMIT ||
 		!xl_describe_dry_run(job->arena, result->output, result->output_size, &described, &error)) {
-		job_fail(job, OUTCOME_TERMINAL, NULL, "%s", error ? error : "xl -N create printed far too much");
+		job_fail(job, OUTCOME_TERMINAL, NULL, "%s",
+			error ? error : "xl -N create printed far too much");
 		return;
 	}
 	const char *difference = cfg_difference(job->arena, job->domain, &job->links, &described);
 	if (difference)
-		job_fail(job, OUTCOME_TERMINAL, "xl would create another domain than the manifest describes", "%s",
-			difference);
+		job_fail(job, OUTCOME_TERMINAL, "xl would create another domain than the manifest describes",
+			"%s", difference);
 	else
 		job_done(job, NULL);
 }
@@ -83,8 +79,8 @@ static bool write_mark(struct job *job)
 {
 	if (!job->mark || store_set_mark(job->xen->store, job->xen->owner, job->uuid, job->mark))
 		return true;
-	job_fail(job, OUTCOME_TRANSIENT, NULL, "the mark of %s could not be written into xenstore: %s", job->uuid,
-		strerror(errno));
+	job_fail(job, OUTCOME_TRANSIENT, NULL, "the mark of %s could not be written into xenstore: %s",
+		job->uuid, strerror(errno));
 	return false;
 }
 
@@ -104,7 +100,8 @@ static const struct {
 	{"failed to open file", "boot.kernel or boot.ramdisk is missing"},
 	{"kernel too large", "spec.memory is too small for this kernel"},
 	{"already exists", "another domain has this name: see `xl list -v`"},
-	{"does not support DES", "Debian 12's QEMU cannot protect VNC by a password: remove vncpasswd from spec.xl"},
+	{"does not support DES",
+		"Debian 12's QEMU cannot protect VNC by a password: remove vncpasswd from spec.xl"},
 	{"No such file or directory", "a file that the configuration names is missing"},
 };
 
@@ -138,13 +135,14 @@ static void create_judge(struct job *job)
 		job_fail(job, job->trouble_outcome, job->hint, "%s", job->trouble);
 	else
 		job_fail(job, OUTCOME_TRANSIENT,
-			arena_format(job->arena, "see /var/log/xen/xl-%s.log", job->name ? job->name : job->uuid),
+			arena_format(
+				job->arena, "see /var/log/xen/xl-%s.log", job->name ? job->name : job->uuid),
 			"it was created, and is gone already");
 }
 
 static void create_ended(struct job *job)
 {
-	if (!succeeded(job_result(job)))
+	if (!job_succeeded(job))
 		judge_trouble(job);
 	job_look(job, create_judge);
 }
@@ -157,7 +155,8 @@ static void create_await_monitor(struct job *job, const struct xl_process *monit
 	if (runner_now() - job->since < MONITOR_LIMIT)
 		job_sleep(job, 300, create_begin);
 	else
-		job_fail(job, OUTCOME_TRANSIENT, NULL, "xl's monitor of it (process %lld) lives, but the domain does not",
+		job_fail(job, OUTCOME_TRANSIENT, NULL,
+			"xl's monitor of it (process %lld) lives, but the domain does not",
 			(long long)monitor->pid);
 }
 
@@ -173,16 +172,18 @@ static void create_examine(struct job *job)
 	if (listed && job->since && listed->power == found_power_Running)
 		job_done(job, "xl's monitor has restarted it meanwhile");
 	else if (listed && !(job->since && monitor))
-		job_fail(job, OUTCOME_TRANSIENT, NULL, "a domain with its UUID is there already: domain %lld, %s",
-			(long long)listed->domid, choice_found_power[listed->power]);
+		job_fail(job, OUTCOME_TRANSIENT, NULL,
+			"a domain with its UUID is there already: domain %lld, %s", (long long)listed->domid,
+			choice_found_power[listed->power]);
 	else if (named && !listed)
 		job_fail(job, OUTCOME_TERMINAL, "rename one of them", "domain %lld (%s) has the name %s",
 			(long long)named->domid, named->uuid, job->name);
 	else if (monitor)
 		create_await_monitor(job, monitor);
 	else if (write_mark(job))
-		job_run(job, job_xl(job, "create", job->xen->monitors ? job->cfg : "-e",
-				     job->xen->monitors ? NULL : job->cfg, NULL),
+		job_run(job,
+			job_xl(job, "create", job->xen->monitors ? job->cfg : "-e",
+				job->xen->monitors ? NULL : job->cfg, NULL),
 			CREATE_LIMIT, create_ended);
 }
 

@@ -1,4 +1,5 @@
-/* The driver of real Xen: acts through `xl`, which every Xen ships, and reads what xl does not say from xenstore. */
+/* The driver of real Xen: acts through `xl`, which every Xen ships, and reads what xl does not say from
+ * xenstore. */
 #include "host/xen/xen.h"
 #include <string.h>
 

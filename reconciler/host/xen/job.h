@@ -1,5 +1,5 @@
-/* Jobs: actions under way. Each verb is a chain of steps; a step looks, decides, and either ends the job or says what
- * it waits for and which step comes then. Nothing here blocks. */
+/* Jobs: actions under way. Each verb is a chain of steps; a step looks, decides, and either ends the job or
+ * says what it waits for and which step comes then. Nothing here blocks. */
 #pragma once
 #include "host/xen/xen.h"
 
@@ -10,21 +10,21 @@ struct job {
 	uint32_t id;
 	enum verb verb;
 	const char *uuid, *name; /* name: Xen's; NULL where it is not known */
-	const char *cfg;	 /* path of its xl.cfg */
-	const char *mark;	 /* text of the record to be written, NULL if none */
+	const char *cfg;         /* path of its xl.cfg */
+	const char *mark;        /* text of the record to be written, NULL if none */
 	bool hvm, escalates, half_built;
-	int64_t number;	    /* of the action */
+	int64_t number;          /* of the action */
 	int64_t begun, deadline; /* ms */
 
 	/* what it waits for */
 	void (*step)(struct job *); /* NULL: it has ended */
-	struct child *child;	    /* its end */
+	struct child *child;        /* its end */
 	const char *const *argv;    /* of that child */
-	uint64_t listing;	    /* this run of the listing */
-	int64_t wake;		    /* this time, ms */
+	uint64_t listing;           /* this run of the listing */
+	int64_t wake;               /* this time, ms */
 
 	/* what a chain of steps remembers */
-	const char *file;	     /* temporary, removed at the end */
+	const char *file; /* temporary, removed at the end */
 	const struct wanted_domain *domain;
 	struct links links;
 	int64_t domid, since;
@@ -46,10 +46,13 @@ void job_fail(struct job *, enum outcome, const char *hint, const char *format, 
 
 /* After job_run: how the program ended. */
 const struct run_result *job_result(const struct job *);
-/* After job_look: the domain; false if the job was ended because that cannot be told. *listed is NULL if there is none. */
+bool job_succeeded(const struct job *); /* exit status 0 */
+/* After job_look: the domain; false if the job was ended because that cannot be told. *listed is NULL if
+ * there is none. */
 bool job_listed(struct job *, const struct listed **listed);
 /* "xl" and up to four more arguments, NULL for none, in the job's arena. */
-const char *const *job_xl(struct job *, const char *verb, const char *one, const char *two, const char *three);
+const char *const *job_xl(
+	struct job *, const char *verb, const char *one, const char *two, const char *three);
 char *job_domid(struct job *, int64_t domid);
 
 /* First steps of the verbs. */

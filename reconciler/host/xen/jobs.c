@@ -4,9 +4,9 @@
  *   listing    a run of `xl list -v` that began after the job asked ends; jobs share it
  *   wake       a time comes: the next look at something that nobody announces
  */
+#include "base/file.h"
 #include "host/xen/cfg.h"
 #include "host/xen/job.h"
-#include "base/file.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 
 enum {
 	LISTING_DEADLINE = 15000,
-	GRACE = 20000,	     /* ms beyond a job's deadline, in which its own last look may end */
-	MARK_LIMIT = 2000,   /* bytes: oxenstored refuses values over 2048 */
+	GRACE = 20000,     /* ms beyond a job's deadline, in which its own last look may end */
+	MARK_LIMIT = 2000, /* bytes: oxenstored refuses values over 2048 */
 };
 
 /* Verbs that this driver can do. */
@@ -98,6 +98,12 @@ const struct run_result *job_result(const struct job *job)
 	return child_result(job->child);
 }
 
+bool job_succeeded(const struct job *job)
+{
+	const struct run_result *result = job_result(job);
+	return result->started && !result->timed_out && !result->signaled && result->status == 0;
+}
+
 bool job_listed(struct job *job, const struct listed **listed)
 {
 	const struct listing *listing = &job->xen->listing;
@@ -108,7 +114,8 @@ bool job_listed(struct job *job, const struct listed **listed)
 	}
 	*listed = xl_list_find(&listing->domains, job->uuid, &same);
 	if (same > 1)
-		job_fail(job, OUTCOME_TERMINAL, "decide with `xl list -v` which of them is to stay, and destroy the other",
+		job_fail(job, OUTCOME_TERMINAL,
+			"decide with `xl list -v` which of them is to stay, and destroy the other",
 			"%u domains have the UUID %s", same, job->uuid);
 	return same <= 1;
 }
@@ -118,7 +125,8 @@ char *job_domid(struct job *job, int64_t domid)
 	return arena_format(job->arena, "%lld", (long long)domid);
 }
 
-const char *const *job_xl(struct job *job, const char *verb, const char *one, const char *two, const char *three)
+const char *const *job_xl(
+	struct job *job, const char *verb, const char *one, const char *two, const char *three)
 {
 	const char **argv = arena_array(job->arena, const char *, 6);
 	const char *const given[] = {"xl", verb, one, two, three};
@@ -129,7 +137,8 @@ const char *const *job_xl(struct job *job, const char *verb, const char *one, co
 	return argv;
 }
 
-/* A record as text. One that is longer than xenstore takes loses what only its copy in the state folder needs. */
+/* A record as text. One that is longer than xenstore takes loses what only its copy in the state folder
+ * needs. */
 static const char *mark_of(struct arena *arena, const struct Record *record)
 {
 	struct Record shorter = *record;
@@ -148,7 +157,9 @@ void xen_begin(struct host *host, const struct action *action, const struct link
 	struct xen_host *xen = (struct xen_host *)host;
 	struct arena *arena = arena_new();
 	struct job *job = arena_make(arena, struct job);
-	const char *uuid = action->uid ? action->uid : action->domain ? action->domain->uid : action->have->uuid;
+	const char *uuid = action->uid      ? action->uid
+			   : action->domain ? action->domain->uid
+					    : action->have->uuid;
 	const struct HaveDomain *have = action->have;
 	*job = (struct job){.xen = xen,
 		.next = xen->jobs,
@@ -162,11 +173,12 @@ void xen_begin(struct host *host, const struct action *action, const struct link
 		.begun = runner_now(),
 		.domain = action->domain};
 	job->name = arena_text(arena, have && KNOWN(have, HaveDomain, name) ? have->name
-				      : action->domain			      ? action->domain->xen_name
-									      : NULL);
+				      : action->domain                      ? action->domain->xen_name
+									    : NULL);
 	job->half_built = have && !(KNOWN(have, HaveDomain, halfBuilt) && !have->halfBuilt);
-	job->deadline = job->begun + 1000 * (verb_table[action->verb].deadline ? verb_table[action->verb].deadline
-									       : action->number);
+	job->deadline =
+		job->begun + 1000 * (verb_table[action->verb].deadline ? verb_table[action->verb].deadline
+								       : action->number);
 	if (action->record)
 		job->mark = mark_of(arena, action->record);
 	if (action->domain)
@@ -181,7 +193,8 @@ void xen_begin(struct host *host, const struct action *action, const struct link
 	if (xen_can(action->verb))
 		first_steps[action->verb](job);
 	else
-		job_fail(job, OUTCOME_TERMINAL, NULL, "%s is not yet supported on Xen", verb_table[action->verb].verb);
+		job_fail(job, OUTCOME_TERMINAL, NULL, "%s is not yet supported on Xen",
+			verb_table[action->verb].verb);
 }
 
 static void listing_parse(struct listing *listing, const char *const *argv)

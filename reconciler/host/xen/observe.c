@@ -1,8 +1,15 @@
-/* Observation of a Xen host. `xl list -v` says which domains exist: if it fails, nothing is known. `xl list -l` says
- * what they are, without a word about those it cannot describe; xenstore says how their devices are. All three are
- * read one after another on a host that goes on moving, so what does not fit together stays unknown.
+/* Observation of a Xen host. `xl list -v` says which domains exist: if it fails, nothing is known. `xl list
+ * -l` says what they are, without a word about those it cannot describe; xenstore says how their devices are.
+ * All three are read one after another on a host that goes on moving, so what does not fit together stays
+ * unknown.
  *
- * halfBuilt: paused, not described, and no xl that could be building it. While there is one, it is not known. */
+ *
+ *   seen                                                      power            halfBuilt
+ *   paused, not described, an xl that may be building it      not known        not known
+ *   paused, not described, no such xl                         Paused           true
+ *   stopped, its monitor lives and will restart or leave it   not known        false
+ *   anything else                                             as listed        false
+ */
 #include "base/file.h"
 #include "host/xen/xen.h"
 #include "host/xen/xl_describe.h"
@@ -17,7 +24,8 @@
 
 enum { LIST_DEADLINE = 10000, DESCRIBE_DEADLINE = 20000, INFO_DEADLINE = 10000 /* ms */ };
 
-static bool unknown(struct have *have, const char *const *argv, const struct run_result *result, const char *error)
+static bool unknown(
+	struct have *have, const char *const *argv, const struct run_result *result, const char *error)
 {
 	have->known = false;
 	have->why_unknown = error ? error : xl_failure(have->arena, argv, result);
@@ -108,7 +116,8 @@ static const char *path_id(struct arena *arena, const char *path)
 		return NULL;
 	if (S_ISBLK(found.st_mode))
 		return arena_format(arena, "b:%u:%u", major(found.st_rdev), minor(found.st_rdev));
-	return arena_format(arena, "%u:%u:%" PRIu64, major(found.st_dev), minor(found.st_dev), (uint64_t)found.st_ino);
+	return arena_format(
+		arena, "%u:%u:%" PRIu64, major(found.st_dev), minor(found.st_dev), (uint64_t)found.st_ino);
 }
 
 static void know_mark(struct xen_host *xen, struct have *have, struct HaveDomain *domain)
@@ -164,15 +173,18 @@ static void know_domain(struct xen_host *xen, struct have *have, const struct li
 	struct HaveDomain *domain = type_new(have->arena, &type_HaveDomain);
 	KNOW(domain, HaveDomain, domid, listed->domid);
 	KNOW(domain, HaveDomain, uuid, arena_text(have->arena, listed->uuid));
-	KNOW(domain, HaveDomain, power, (int)listed->power);
 	if (listed->name)
 		KNOW(domain, HaveDomain, name, listed->name);
 	if (listed->ended >= 0)
 		KNOW(domain, HaveDomain, ended, listed->ended);
-	if (described || listed->power != found_power_Paused)
-		KNOW(domain, HaveDomain, halfBuilt, false);
-	else if (complete && !xl_builds(processes, listed->name))
-		KNOW(domain, HaveDomain, halfBuilt, true);
+	const bool bare = listed->power == found_power_Paused && !described;
+	const bool built = bare && (!complete || xl_builds(processes, listed->name));
+	const bool watched =
+		listed->power == found_power_Stopped && xl_monitor(processes, NULL, listed->name);
+	if (!built && !watched)
+		KNOW(domain, HaveDomain, power, (int)listed->power);
+	if (!built)
+		KNOW(domain, HaveDomain, halfBuilt, bare);
 	KNOW(domain, HaveDomain, deviceModel, store_device_model(xen->store, listed->domid));
 	know_mark(xen, have, domain);
 	if (described) {
@@ -182,14 +194,17 @@ static void know_domain(struct xen_host *xen, struct have *have, const struct li
 	list_add(have->arena, &have->found->domains, domain);
 }
 
-/* Absence from the descriptions proves nothing by itself; that the program ran to its end does, for halfBuilt. */
+/* Absence from the descriptions proves nothing by itself; that the program ran to its end does, for
+ * halfBuilt. */
 static bool know_domains(struct xen_host *xen, struct have *have)
 {
-	static const char *const list[] = {"xl", "list", "-v", NULL}, *const describe[] = {"xl", "list", "-l", NULL};
+	static const char *const list[] = {"xl", "list", "-v", NULL}, *const describe[] = {
+									      "xl", "list", "-l", NULL};
 	struct run_result result;
 	struct list listed, described = {0};
 	const char *error = NULL;
-	/* looked for around both runs: who begins to build between them must be seen as well as who has just ended */
+	/* looked for around both runs: who begins to build between them must be seen as well as who has just
+	 * ended */
 	struct list processes = {0};
 	xl_processes(have->arena, &processes);
 	if (!run_wait(have->arena, list, LIST_DEADLINE, &result))
@@ -201,7 +216,8 @@ static bool know_domains(struct xen_host *xen, struct have *have)
 			xl_describe_list(have->arena, result.output, result.output_size, &described, &error);
 	xl_processes(have->arena, &processes);
 	for (uint32_t i = 0; i < listed.count; i++)
-		know_domain(xen, have, listed.item[i], description(&described, listed.item[i]), complete, &processes);
+		know_domain(xen, have, listed.item[i], description(&described, listed.item[i]), complete,
+			&processes);
 	have->found->at[Observation_domains] = &mark_observed;
 	return true;
 }

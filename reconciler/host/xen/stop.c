@@ -1,27 +1,23 @@
-/* Ending a guest: asked first, then destroyed. Both look before they act, because xl waits a minute for guests that
- * cannot hear; both end by what is seen, because xl's exit status says neither that a guest stopped nor that it did
- * not. A monitor of xl that lives may bring a guest back that is absent now: it is waited for. */
+/* Ending a guest: asked first, then destroyed. Both look before they act, because xl waits a minute for
+ * guests that cannot hear; both end by what is seen, because xl's exit status says neither that a guest
+ * stopped nor that it did not. A monitor of xl that lives may bring a guest back that is absent now: it is
+ * waited for. */
 #include "base/file.h"
 #include "host/xen/job.h"
 #include <errno.h>
 #include <string.h>
 
 enum {
-	PACE = 300,		 /* ms between two looks */
+	PACE = 300,                /* ms between two looks */
 	ACKNOWLEDGE_LIMIT = 65000, /* xl itself gives up after 60 s */
 	DESTROY_LIMIT = 120000,
 	DESTROY_TRIES = 3,
 	REQUEST_LIMIT = 64, /* bytes of control/shutdown, which the guest may write */
 };
 
-static bool succeeded(const struct run_result *result)
-{
-	return result->started && !result->timed_out && !result->signaled && result->status == 0;
-}
-
 static void note_trouble(struct job *job)
 {
-	if (!succeeded(job_result(job)))
+	if (!job_succeeded(job))
 		job->trouble = xl_failure(job->arena, job->argv, job_result(job));
 }
 
@@ -40,8 +36,8 @@ static void shutdown_gave_up(struct job *job, const char *why)
 	if (job->escalates)
 		job_done(job, why);
 	else
-		job_fail(job, OUTCOME_TRANSIENT, "with spec.shutdown.escalate: destroy it is destroyed then", "%s%s%s",
-			why, job->trouble ? ": " : "", job->trouble ? job->trouble : "");
+		job_fail(job, OUTCOME_TRANSIENT, "with spec.shutdown.escalate: destroy it is destroyed then",
+			"%s%s%s", why, job->trouble ? ": " : "", job->trouble ? job->trouble : "");
 }
 
 static void shutdown_wait(struct job *job);
@@ -64,7 +60,9 @@ static void shutdown_ask(struct job *job, int64_t domid)
 	const bool hvm = text_equal(type, "hvm");
 	job->domid = domid;
 	/* -F: a guest without drivers for Xen gets the power button */
-	job_run(job, job_xl(job, "shutdown", hvm ? "-F" : job_domid(job, domid), hvm ? job_domid(job, domid) : NULL, NULL),
+	job_run(job,
+		job_xl(job, "shutdown", hvm ? "-F" : job_domid(job, domid),
+			hvm ? job_domid(job, domid) : NULL, NULL),
 		left < ACKNOWLEDGE_LIMIT ? left : ACKNOWLEDGE_LIMIT, shutdown_asked);
 }
 
@@ -77,7 +75,8 @@ static void shutdown_wait(struct job *job)
 		job_done(job, NULL);
 	} else if (runner_now() >= job->deadline) {
 		withdraw_request(job, listed->domid);
-		shutdown_gave_up(job, arena_format(job->arena, "it did not shut down within %lld s", (long long)job->number));
+		shutdown_gave_up(job, arena_format(job->arena, "it did not shut down within %lld s",
+					      (long long)job->number));
 	} else if (listed->power == found_power_Paused && !job->domid) {
 		shutdown_gave_up(job, "it is paused, and cannot hear the request");
 	} else if (listed->power == found_power_Running && listed->domid != job->domid) {
@@ -96,7 +95,8 @@ static void destroy_finish(struct job *job)
 {
 	bool unmarked = store_unmark(job->xen->store, job->xen->owner, job->uuid);
 	if (!file_remove(job->cfg))
-		job_done(job, arena_format(job->arena, "%s could not be removed: %s", job->cfg, strerror(errno)));
+		job_done(job,
+			arena_format(job->arena, "%s could not be removed: %s", job->cfg, strerror(errno)));
 	else
 		job_done(job, unmarked ? NULL : "its mark in xenstore could not be removed");
 }
@@ -116,7 +116,8 @@ static void destroy_absent(struct job *job)
 	else if (backends)
 		job_fail(job, OUTCOME_TRANSIENT, NULL, "the domain is gone, but its devices are not");
 	else
-		job_fail(job, OUTCOME_TRANSIENT, NULL, "the domain is gone, but xl's monitor of it (process %lld) is not",
+		job_fail(job, OUTCOME_TRANSIENT, NULL,
+			"the domain is gone, but xl's monitor of it (process %lld) is not",
 			(long long)monitor->pid);
 }
 
@@ -135,10 +136,13 @@ static void destroy_look(struct job *job)
 		return;
 	if (!listed) {
 		destroy_absent(job);
-	} else if (runner_now() >= job->deadline || (job->tries >= DESTROY_TRIES && listed->power != found_power_Dying)) {
-		job_fail(job, OUTCOME_TRANSIENT, "its memory may be held by a backend or another domain: see `xl list -v`",
+	} else if (runner_now() >= job->deadline ||
+		   (job->tries >= DESTROY_TRIES && listed->power != found_power_Dying)) {
+		job_fail(job, OUTCOME_TRANSIENT,
+			"its memory may be held by a backend or another domain: see `xl list -v`",
 			"domain %lld is still there (%s)%s%s", (long long)listed->domid,
-			choice_found_power[listed->power], job->trouble ? ": " : "", job->trouble ? job->trouble : "");
+			choice_found_power[listed->power], job->trouble ? ": " : "",
+			job->trouble ? job->trouble : "");
 	} else if (job->tries && listed->domid == job->domid &&
 		   (listed->power == found_power_Dying || runner_now() - job->since < 2000)) {
 		job_sleep(job, PACE, destroy_begin);

@@ -1,6 +1,6 @@
-/* xenstore. Two connections, because one that watches starts a thread in libxenstore and one that asked for too long a
- * list is dead; either is opened again when it is needed. Only the socket is tried: without a xenstored, the
- * device would block for ever. */
+/* xenstore. Two connections, because one that watches starts a thread in libxenstore and one that asked for
+ * too long a list is dead; either is opened again when it is needed. Only the socket is tried: without a
+ * xenstored, the device would block for ever. */
 #include "host/xen/store.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -176,14 +176,16 @@ bool store_set_mark(struct store *store, const char *owner, const char *uuid, co
 	char path[PATH_SIZE], folder[PATH_SIZE];
 	if (!mark_path(path, owner, uuid))
 		return false;
-	/* a new node inherits the permissions of its parent: so the folders are closed before the mark is made */
+	/* a new node inherits the permissions of its parent: so the folders are closed before the mark is
+	 * made */
 	snprintf(folder, sizeof(folder), "/tool/xensteer");
 	int tries = 0;
 	do {
 		errno = ENOTCONN;
 		if (!talk(store) || !xs_mkdir(store->talk, XBT_NULL, folder) || !forbid(store, folder))
 			continue;
-		if (xs_write(store->talk, XBT_NULL, path, text, (unsigned)strlen(text)) && forbid(store, path))
+		if (xs_write(store->talk, XBT_NULL, path, text, (unsigned)strlen(text)) &&
+			forbid(store, path))
 			return true;
 	} while (again(store, &tries));
 	return false;
@@ -266,7 +268,8 @@ bool store_backends_left(struct store *store, int64_t domid)
 	static const char *const kinds[] = {"vbd", "qdisk", "vif"};
 	ARENA_SCOPED arena = arena_new();
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (store_names(store, arena, "/local/domain/0/backend/%s/%lld", kinds[i], (long long)domid).count)
+		if (store_names(store, arena, "/local/domain/0/backend/%s/%lld", kinds[i], (long long)domid)
+				.count)
 			return true;
 	return false;
 }

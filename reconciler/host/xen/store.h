@@ -1,5 +1,6 @@
-/* xenstore, through libxenstore: what xl does not say, and our marks. Only nodes that dom0 alone writes are read;
- * lists are asked for only where they stay short. A connection that broke is opened again by the next call. */
+/* xenstore, through libxenstore: what xl does not say, and our marks. Only nodes that dom0 alone writes are
+ * read; lists are asked for only where they stay short. A connection that broke is opened again by the next
+ * call. */
 #pragma once
 #include "base/arena.h"
 #include "base/text.h"
@@ -10,7 +11,8 @@ struct store;
 struct store *store_new(void); /* connects when it is first needed */
 void store_free(struct store *);
 
-/* The value of a node, at most `limit` bytes of it; NULL if there is none (errno ENOENT) or xenstore failed. */
+/* The value of a node, at most `limit` bytes of it; NULL if there is none (errno ENOENT) or xenstore failed.
+ */
 char *store_read(struct store *, struct arena *, size_t limit, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The same as a number; -1 where there is none or it is none. */
@@ -20,8 +22,8 @@ struct list store_names(struct store *, struct arena *, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool store_write(struct store *, const char *path, const char *value) __attribute__((warn_unused_result));
 
-/* Marks: /tool/xensteer/OWNER/UUID, for dom0 only. A dot of the owner's name is written as _, which xenstore allows
- * and no owner holds. Absent is success for store_unmark. false with errno. */
+/* Marks: /tool/xensteer/OWNER/UUID, for dom0 only. A dot of the owner's name is written as _, which xenstore
+ * allows and no owner holds. Absent is success for store_unmark. false with errno. */
 char *store_mark(struct store *, struct arena *, const char *owner, const char *uuid);
 bool store_set_mark(struct store *, const char *owner, const char *uuid, const char *text)
 	__attribute__((warn_unused_result));
@@ -39,12 +41,12 @@ enum backend { /* xenbus states, as xen/io/xenbus.h numbers them */
 	BACKEND_CONNECTED = 4,
 };
 struct store_device {
-	int64_t number;	      /* devid */
-	const char *vdev;     /* of a disk: what xl calls it */
-	const char *backend;  /* path of the backend */
-	bool qdisk;	      /* served by a QEMU */
-	int64_t state;	      /* of the backend; BACKEND_ABSENT */
-	const char *error;    /* hotplug-error or NULL */
+	int64_t number;      /* devid */
+	const char *vdev;    /* of a disk: what xl calls it */
+	const char *backend; /* path of the backend */
+	bool qdisk;          /* served by a QEMU */
+	int64_t state;       /* of the backend; BACKEND_ABSENT */
+	const char *error;   /* hotplug-error or NULL */
 };
 /* kind: "vbd" or "vif"; items are struct store_device. */
 struct list store_devices(struct store *, struct arena *, int64_t domid, const char *kind);

@@ -1,13 +1,13 @@
-/* domain.verify: waits until the guest runs and its devices are connected. xl create returns before either is sure: a
- * qcow2 that QEMU cannot open shows only as a backend that stays in its first state. A guest without drivers for its
- * devices is not at fault; after some time it counts as verified, with a remark.
+/* domain.verify: waits until the guest runs and its devices are connected. xl create returns before either is
+ * sure: a qcow2 that QEMU cannot open shows only as a backend that stays in its first state. A guest without
+ * drivers for its devices is not at fault; after some time it counts as verified, with a remark.
  *
  *   seen                               then
  *   absent, dying, rebooted            wait while xl's monitor lives, else failure
  *   ended otherwise                    failure: why it ended
  *   paused                             wait a little (a restart passes through it), else failure
  *   running, all backends connected    done
- *   running, a qdisk in state 1        failure with QEMU's own words
+ *   running, a qdisk in state 1        failure with QEMU's own words, once it said some, or after a while
  *   running, others not connected      wait, then done with a remark
  */
 #include "base/file.h"
@@ -16,14 +16,13 @@
 #include <string.h>
 
 enum {
-	VERIFY_PACE = 300,	 /* ms between two looks */
+	VERIFY_PACE = 300, /* ms between two looks */
 	PAUSED_LIMIT = 10000,
-	QDISK_LIMIT = 3000,	 /* QEMU opens its images before the guest starts */
 	CONNECT_LIMIT = 20000,
-	LOG_TAIL = 600,		 /* bytes */
+	LOG_TAIL = 600, /* bytes */
 };
 
-/* The last line of QEMU's log that is not a routine one. */
+/* What QEMU says about a disk that it cannot serve; NULL if it says nothing. */
 static const char *qemu_words(struct arena *arena, const char *name)
 {
 	char path[256], tail[LOG_TAIL + 1];
@@ -38,7 +37,7 @@ static const char *qemu_words(struct arena *arena, const char *name)
 	tail[size] = '\0';
 	const char *words = NULL;
 	for (char *rest = tail, *line; (line = strsep(&rest, "\n"));)
-		if (*line && (!words || !strstr(line, "terminating on signal")))
+		if (strstr(line, "failed to create"))
 			words = line;
 	return arena_text(arena, words);
 }
@@ -64,11 +63,14 @@ static bool device_waits(struct job *job, const struct store_device *device, int
 	if (device->state == BACKEND_CONNECTED)
 		return false;
 	if (device->error && *device->error)
-		job_fail(job, OUTCOME_TERMINAL, "see /var/log/xen/xen-hotplug.log", "%s: %s", text, device->error);
-	else if (device->qdisk && device->state == BACKEND_INITIALISING && age >= QDISK_LIMIT) {
+		job_fail(job, OUTCOME_TERMINAL, "see /var/log/xen/xen-hotplug.log", "%s: %s", text,
+			device->error);
+	if (job->step && device->qdisk && device->state == BACKEND_INITIALISING) {
 		const char *words = qemu_words(job->arena, job->name);
-		job_fail(job, OUTCOME_TERMINAL, NULL, "%s is not served by QEMU: %s", text,
-			words ? words : "its log says nothing");
+		if (words || age >= CONNECT_LIMIT)
+			job_fail(job, words ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT, NULL,
+				"%s is not served by QEMU: %s", text,
+				words ? words : "its log does not say why");
 	}
 	return true;
 }
@@ -91,8 +93,9 @@ static void verify_devices(struct job *job, const struct listed *listed)
 	else if (age < CONNECT_LIMIT)
 		verify_again(job);
 	else
-		job_done(job, arena_format(job->arena, "it runs, but has not connected %s (backend in state %lld)",
-				      device_text(job->arena, waits), (long long)waits->state));
+		job_done(job,
+			arena_format(job->arena, "it runs, but has not connected %s (backend in state %lld)",
+				device_text(job->arena, waits), (long long)waits->state));
 }
 
 static bool monitored(struct job *job)
@@ -120,7 +123,8 @@ static void verify_look(struct job *job)
 	else if (!listed || listed->power == found_power_Dying)
 		job_fail(job, OUTCOME_TRANSIENT, NULL, "it is gone again");
 	else if (listed->power == found_power_Stopped)
-		job_fail(job, OUTCOME_TRANSIENT, "its console says more, where xenconsoled keeps it (--log=all)",
+		job_fail(job, OUTCOME_TRANSIENT,
+			"its console says more, where xenconsoled keeps it (--log=all)",
 			"it ended by itself: %s", choice_ended[listed->ended]);
 	else if (listed->power == found_power_Running)
 		verify_devices(job, listed);

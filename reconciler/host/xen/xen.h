@@ -1,5 +1,5 @@
-/* Real Xen: what the files of this folder share. The host holds jobs, one per action that was begun, and one listing
- * of the domains that all of them look at. */
+/* Real Xen: what the files of this folder share. The host holds jobs, one per action that was begun, and one
+ * listing of the domains that all of them look at. */
 #pragma once
 #include "host/host.h"
 #include "host/xen/store.h"
@@ -7,8 +7,8 @@
 
 struct job;
 
-/* The newest output of `xl list -v`. A job that must not act on an old one waits for a run that began after it
- * asked; one run serves all that wait. */
+/* The newest output of `xl list -v`. A job that must not act on an old one waits for a run that began after
+ * it asked; one run serves all that wait. */
 struct listing {
 	struct arena *arena;
 	struct list domains;   /* struct listed */
@@ -23,8 +23,8 @@ struct xen_host {
 	struct runner *runner;
 	struct store *store;
 	const char *owner, *run_dir;
-	int64_t memory_floor;	/* bytes */
-	bool monitors;		/* xl's monitors restart guests; false: created with -e */
+	int64_t memory_floor; /* bytes */
+	bool monitors;        /* xl's monitors restart guests; false: created with -e */
 	struct listing listing;
 	struct job *jobs;
 };
@@ -42,7 +42,7 @@ bool xen_can(enum verb);
 /* Processes of xl (xl_process.c), found by what /proc tells. */
 struct xl_process {
 	int64_t pid;
-	bool monitor;	  /* it watches a guest that it created; else it may be building one */
+	bool monitor;     /* it watches a guest that it created; else it may be building one */
 	const char *name; /* monitor: of its guest, as its log's name tells */
 	const char *cfg;  /* last argument, or "" */
 };

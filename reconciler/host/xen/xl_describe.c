@@ -1,6 +1,7 @@
-/* `xl list -l`, read by its documented keys. libxl omits what has its default value, writes choices in lower case with
- * underscores and booleans as "True" or true; a key of the wrong type counts as one that is not there. Every field
- * that xl.cfg sets comes back under the same value, or stays unknown: so the plan after an apply is empty. */
+/* `xl list -l`, read by its documented keys. libxl omits what has its default value, writes choices in lower
+ * case with underscores and booleans as "True" or true; a key of the wrong type counts as one that is not
+ * there. Every field that xl.cfg sets comes back under the same value, or stays unknown: so the plan after an
+ * apply is empty. */
 #include "host/xen/xl_describe.h"
 #include "model/cpus.h"
 #include "model/have.h"
@@ -115,7 +116,8 @@ static void describe_scheduler(struct arena *arena, const cJSON *info, struct Do
 static void describe_graphics(struct arena *arena, const cJSON *config, struct DomainSpec *spec)
 {
 	const cJSON *hvm = member(member(config, "b_info"), "type.hvm");
-	const cJSON *found = hvm ? member(hvm, "vnc") : member(cJSON_GetArrayItem(member(config, "vfbs"), 0), "vnc");
+	const cJSON *found =
+		hvm ? member(hvm, "vnc") : member(cJSON_GetArrayItem(member(config, "vfbs"), 0), "vnc");
 	const char *listen = text_of(found, "listen");
 	int64_t display = number_of(found, "display", -1);
 	spec->at[DomainSpec_graphics] = &mark_observed; /* NULL: known to have none */
@@ -177,7 +179,8 @@ static void describe_nics(struct arena *arena, const cJSON *config, struct Domai
 	cJSON_ArrayForEach(found, member(config, "nics"))
 	{
 		struct Nic *nic = type_new(arena, &type_Nic);
-		const char *mac = text_of(found, "mac"), *bridge = text_of(found, "bridge"), *ip = text_of(found, "ip");
+		const char *mac = text_of(found, "mac"), *bridge = text_of(found, "bridge"),
+			   *ip = text_of(found, "ip");
 		int64_t device = number_of(found, "devid", -1);
 		if (mac) {
 			char *lower = arena_text(arena, mac);

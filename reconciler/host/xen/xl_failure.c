@@ -1,12 +1,13 @@
-/* Why xl failed, in one line. xl tells the cause first and then, at length, how it cleaned up after itself; only the
- * cause is kept. */
+/* Why xl failed, in one line. xl tells the cause first and then, at length, how it cleaned up after itself;
+ * only the cause is kept. */
 #include "host/xen/xen.h"
 #include <string.h>
 
 static bool is_noise(const char *line)
 {
-	static const char *const noise[] = {"Parsing config from", "libxl__destroy_domid", "domain_destroy_callback",
-		"domain_destroy_cb", "libxl_report_child_exitstatus", "Shutting down domain"};
+	static const char *const noise[] = {"Parsing config from", "libxl__destroy_domid",
+		"domain_destroy_callback", "domain_destroy_cb", "libxl_report_child_exitstatus",
+		"Shutting down domain"};
 	for (size_t i = 0; i < sizeof(noise) / sizeof(*noise); i++)
 		if (strstr(line, noise[i]))
 			return true;

@@ -1,6 +1,6 @@
-/* `xl list -v`, read from the right: a name may hold spaces, everything behind it may not. What arrives is the text
- * of the program; what leaves is a list of domains. A text that is cut off or of another shape is refused whole,
- * because a missing line would read as a missing domain.
+/* `xl list -v`, read from the right: a name may hold spaces, everything behind it may not. What arrives is
+ * the text of the program; what leaves is a list of domains. A text that is cut off or of another shape is
+ * refused whole, because a missing line would read as a missing domain.
  *
  *   NAME  ID  MEM  VCPUS  STATE  TIME  UUID  REASON  LABEL
  */
@@ -60,8 +60,8 @@ static bool columns(char *line, char *column[COLUMNS])
 	return true;
 }
 
-/* A domain that is both paused and shut down is one that libxl is taking away; it stays Stopped, because somebody
- * may as well have paused it after its end. */
+/* A domain that is both paused and shut down is one that libxl is taking away; it stays Stopped, because
+ * somebody may as well have paused it after its end. */
 static void judge(struct listed *listed, const char *state)
 {
 	static const char letters[] = "rscwS";

@@ -1,5 +1,5 @@
-/* What `xl list -v` says: which domains exist, and in what state. It alone is the truth about existence: domains
- * that are being built or torn down are seen nowhere else. */
+/* What `xl list -v` says: which domains exist, and in what state. It alone is the truth about existence:
+ * domains that are being built or torn down are seen nowhere else. */
 #pragma once
 #include "base/text.h"
 #include "model/identity.h"
@@ -14,8 +14,8 @@ struct listed {
 	int64_t vcpus;
 };
 
-/* Reads the whole output into `out` (struct listed; dom0 is left out). false, with *error in the arena, if any of
- * it cannot be understood: then nothing may be concluded. */
+/* Reads the whole output into `out` (struct listed; dom0 is left out). false, with *error in the arena, if
+ * any of it cannot be understood: then nothing may be concluded. */
 bool xl_list_parse(struct arena *, const char *text, struct list *out, const char **error)
 	__attribute__((warn_unused_result));
 /* The domain with this UUID, NULL if there is none; *same counts them (a UUID is not unique to Xen). */

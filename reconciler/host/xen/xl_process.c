@@ -1,6 +1,6 @@
-/* xl's own processes: who builds a guest right now, and who watches one. xl gives a guest that it created a monitor, a
- * copy of itself with the same arguments, whose output goes to /var/log/xen/xl-NAME.log; that tells the two apart.
- * What cannot be read counts as building: that errs towards leaving a guest alone. */
+/* xl's own processes: who builds a guest right now, and who watches one. xl gives a guest that it created a
+ * monitor, a copy of itself with the same arguments, whose output goes to /var/log/xen/xl-NAME.log; that
+ * tells the two apart. What cannot be read counts as building: that errs towards leaving a guest alone. */
 #include "base/file.h"
 #include "host/xen/xen.h"
 #include <dirent.h>
@@ -40,7 +40,8 @@ static bool makes_guests(char *arguments, size_t size, const char **cfg)
 	return makes;
 }
 
-/* NAME out of /var/log/xen/xl-NAME.log, also after it was rotated to xl-NAME.log.1; NULL for anything else. */
+/* NAME out of /var/log/xen/xl-NAME.log, also after it was rotated to xl-NAME.log.1; NULL for anything else.
+ */
 static const char *log_name(struct arena *arena, const char *log)
 {
 	if (!text_starts(log, LOG_PREFIX))
@@ -91,7 +92,8 @@ const struct xl_process *xl_monitor(const struct list *processes, const char *cf
 {
 	for (uint32_t i = 0; i < processes->count; i++) {
 		const struct xl_process *process = processes->item[i];
-		if (process->monitor && (text_equal(process->cfg, cfg) || (name && text_equal(process->name, name))))
+		if (process->monitor &&
+			(text_equal(process->cfg, cfg) || (name && text_equal(process->name, name))))
 			return process;
 	}
 	return NULL;
