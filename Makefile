@@ -25,6 +25,7 @@ OBJECTS := $(SOURCES:%.c=$B/%.o)
 CORE := $(filter-out $B/reconciler/main.o,$(OBJECTS))
 
 V ?=
+comma := ,
 Q := $(if $V,,@)
 
 .PHONY: all
@@ -90,6 +91,25 @@ layers: ## no room includes a higher one
 layers-test: layers
 	@tests/tools/layers-test
 
+# tests/fuzz/NAME.c: one target each; its corpus is tests/fuzz/corpus/NAME and what SEEDS_NAME names
+FUZZ_SECONDS ?= 20
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
+SEEDS_load := tests/good tests/bad
+FUZZ_FLAGS = -std=gnu11 -O1 -g -D_GNU_SOURCE -Ireconciler -I. $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+FUZZ_SOURCES := $(filter-out reconciler/main.c reconciler/face/%,$(SOURCES))
+$B/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$Qclang $(subst fuzzer$(comma),fuzzer-no-link$(comma),$(FUZZ_FLAGS)) -MMD -MP -c -o $@ $<
+$B/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES:%.c=$B/fuzz/%.o)
+	$(if $V,,@echo "  FUZZ $<")
+	$Qclang $(FUZZ_FLAGS) -o $@ $^ $(LIBS)
+.SECONDARY: $(FUZZ_SOURCES:%.c=$B/fuzz/%.o)
+.PHONY: fuzz
+fuzz: ## run each fuzzer for FUZZ_SECONDS (20) over its committed corpus
+	@tests/tools/deps $(DEPS_BUILD) $(DEPS_LINT)
+	@$(MAKE) --no-print-directory -j$$(nproc) $(FUZZERS:%=$B/fuzz/%)
+	@$(foreach f,$(FUZZERS),tests/tools/fuzz $B/fuzz/$f $(FUZZ_SECONDS) tests/fuzz/corpus/$f $(SEEDS_$f) &&) true
+
 .PHONY: docs
 docs: all ## write what is generated: the JSON Schema, the field reference, the architecture page
 	@tests/tools/generated --write $B/xensteer
@@ -144,4 +164,5 @@ lab: all ## a root shell on a real Xen host with the program in it
 	@cp $B/xensteer "$$(tests/lab/lab share lab)/"
 	@tests/lab/lab interactive lab
 
+-include $(wildcard $B/fuzz/reconciler/*/*.d $B/fuzz/reconciler/*/*/*.d)
 -include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d)

@@ -26,7 +26,7 @@ compare() { # WANTED-STATUS: both plans and their exit codes
 	local here=0 there=0
 	steer plan -o json --detailed-exitcode >/tmp/here.json || here=$?
 	setpriv --reuid 65534 --regid 65534 --clear-groups \
-		xensteer plan -o json --detailed-exitcode --host snapshot:/tmp/host.json "$manifests" >/tmp/there.json || there=$?
+		xensteer plan -o json --detailed-exitcode --config /tmp/host.yaml --host snapshot:/tmp/host.json "$manifests" >/tmp/there.json || there=$?
 	same "$1" "$here" && same "$1" "$there" &&
 		diff <(jq 'del(.host.driver)' /tmp/here.json) <(jq 'del(.host.driver)' /tmp/there.json)
 }
