@@ -1,6 +1,6 @@
 /* The simulated world, shared by the files of the simulator. world.c holds, loads and stores it; guest.c lets
- * guests live and die; verb.c is what actions do to them; fault.c is how that goes wrong; storage.c are the
- * volumes; sim.c is the driver. */
+ * guests live and die; create.c, device.c and verb.c are what actions do to them; fault.c is how that goes
+ * wrong; storage.c are the volumes; sim.c is the driver. */
 #pragma once
 #include "host/sim/sim.h"
 #include "model/identity.h"
@@ -73,8 +73,8 @@ struct world {
 	const char *owner;
 	struct runner *runner;
 
-	struct Observation
-		*loaded; /* images and files as they stand in host.json; volumes, where they are real */
+	/* images and files as they stand in host.json; volumes, where they are real */
+	struct Observation *loaded;
 	struct node *unknown, *sim_unknown;
 	struct HostFacts *facts;
 	struct SimState *state; /* faults and events are consumed in place; other values are kept below */
@@ -110,8 +110,8 @@ void world_json(struct world *, struct buffer *out);
  * end. */
 void world_touched(struct world *);
 void world_acted(struct world *);
-int64_t world_free(
-	const struct world *); /* bytes that no domain holds; may be negative where a file says so */
+/* Bytes that no domain holds; negative where a file says so. */
+int64_t world_free(const struct world *);
 bool world_simulates_storage(const struct world *);
 bool world_has_bridge(const struct world *, const char *bridge);
 /* A number of `state`, or its default. */
