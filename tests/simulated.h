@@ -174,6 +174,7 @@ static inline struct HaveDomain *simulated_find(struct simulated *sim, const cha
 {
 	HAVE_SCOPED have = have_new();
 	sim->host->driver->observe(sim->host, NULL, have);
+	have_sort(have);
 	cr_assert(have->known);
 	struct HaveDomain *domain = have_domain(have, uuid);
 	return domain ? object_copy(sim->arena, &type_HaveDomain, domain) : NULL;
@@ -183,6 +184,7 @@ static inline uint32_t simulated_count(struct simulated *sim)
 {
 	HAVE_SCOPED have = have_new();
 	sim->host->driver->observe(sim->host, NULL, have);
+	have_sort(have);
 	cr_assert(have->known);
 	return have->found->domains.count;
 }
@@ -191,6 +193,7 @@ static inline int64_t simulated_free_memory(struct simulated *sim)
 {
 	HAVE_SCOPED have = have_new();
 	sim->host->driver->observe(sim->host, NULL, have);
+	have_sort(have);
 	return have->found->host->free;
 }
 

@@ -53,6 +53,7 @@ static struct have *look(struct simulated *sim, const struct want *want)
 	struct storage *storage = sim->host->driver->storage(sim->host);
 	sim->host->driver->observe(sim->host, want, have);
 	storage->driver->observe(storage, want, have);
+	have_sort(have);
 	cr_assert(have->storage_known);
 	return have;
 }

@@ -424,6 +424,7 @@ Test(sim_verb, what_somebody_made_is_not_ours)
 	cr_expect_not(sim_add(sim.host, "huge", NULL, 64 * GiB), "memory is short");
 	HAVE_SCOPED have = have_new();
 	sim.host->driver->observe(sim.host, NULL, have);
+	have_sort(have);
 	cr_assert_eq(have->found->domains.count, 1);
 	cr_expect_not(((struct HaveDomain *)have->found->domains.item[0])->owned);
 }
@@ -458,6 +459,7 @@ Test(sim_verb, kernels_count_as_present)
 	list_add(sim.arena, &want.domains, web);
 	HAVE_SCOPED have = have_new();
 	sim.host->driver->observe(sim.host, &want, have);
+	have_sort(have);
 	cr_expect(have->paths_known);
 	cr_assert_not_null(have_file(have, "/boot/vmlinuz"));
 	cr_expect(have_file(have, "/boot/vmlinuz")->present);

@@ -81,7 +81,6 @@ static void sim_observe(struct host *host, const struct want *want, struct have 
 		list_add(have->arena, &found->domains, domain);
 	}
 	find_paths(want, have);
-	have_sort(have);
 }
 
 static int sim_watch(struct host *host)

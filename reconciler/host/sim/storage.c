@@ -392,7 +392,6 @@ static void storage_observe(struct storage *storage, const struct want *want, st
 	}
 	for (uint32_t i = 0; want && i < want->images.count; i++)
 		list_add(have->arena, &found->images, image_found(world, have->arena, want->images.item[i]));
-	have_sort(have);
 }
 
 static void storage_begin(struct storage *storage, const struct action *action, const struct links *links)
