@@ -311,3 +311,20 @@ Test(sim_file, real_children_are_waited_for_before_time_passes)
 	sim.host = NULL;
 	runner_free(runner);
 }
+
+Test(sim_file, what_cannot_be_kept_as_it_is_does_no_harm)
+{
+	BUFFER_SCOPED text = {0};
+	buffer_text(
+		&text, "{\"apiVersion\":\"xensteer/v1\",\"kind\":\"Observation\",\"huge\":1e999,\"deep\":");
+	for (int i = 0; i < 500; i++)
+		buffer_char(&text, '[');
+	for (int i = 0; i < 500; i++)
+		buffer_char(&text, ']');
+	buffer_text(&text, ",\"after\":true}");
+	SIMULATED sim = simulated_open(buffer_string(&text));
+	const char *first = simulated_text(&sim);
+	cr_expect(strstr(first, "\"after\": true"));
+	SIMULATED again = simulated_open(first);
+	cr_expect_str_eq(simulated_text(&again), first);
+}
