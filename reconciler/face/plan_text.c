@@ -178,19 +178,19 @@ bool plan_text_changes(FILE *out, const struct plan_view *view)
 void plan_text_summary(FILE *out, const struct summary *summary)
 {
 	static const struct {
-		enum change_kind kind;
 		const char *words;
+		enum change_kind kind;
 		bool always;
 	} parts[] = {
-		{CHANGE_CREATE, "to create", true},
-		{CHANGE_LIVE, "live", true},
-		{CHANGE_REATTACH, "reattach", false},
-		{CHANGE_RESTART, "restart", true},
-		{CHANGE_STOP, "stop", false},
-		{CHANGE_RECREATE, "recreate", true},
-		{CHANGE_DESTROY, "to destroy", true},
-		{CHANGE_BLOCKED, "blocked", true},
-		{CHANGE_UNKNOWN, "unknown", false},
+		{"to create", CHANGE_CREATE, true},
+		{"live", CHANGE_LIVE, true},
+		{"reattach", CHANGE_REATTACH, false},
+		{"restart", CHANGE_RESTART, true},
+		{"stop", CHANGE_STOP, false},
+		{"recreate", CHANGE_RECREATE, true},
+		{"to destroy", CHANGE_DESTROY, true},
+		{"blocked", CHANGE_BLOCKED, true},
+		{"unknown", CHANGE_UNKNOWN, false},
 	};
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
