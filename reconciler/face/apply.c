@@ -187,7 +187,7 @@ static enum exit_code apply(struct session *session)
 {
 	struct outcome_view view = {
 		.session = session,
-		.progress = progress_view(session->options),
+		.progress = progress_view(session->options, session->arena),
 		.arena = session->arena,
 	};
 	struct executor executor = {

@@ -293,10 +293,8 @@ static enum exit_code describe(struct session *session, const struct plan *plan,
 	struct described described = {.object = object};
 	struct json json = json_to_file(stdout, true);
 
-	if (!find(session, plan, &statuses, &described)) {
-		report_error(session->report, NULL, object, NULL, "there is no such object");
-		return EXIT_ERROR;
-	}
+	if (!find(session, plan, &statuses, &described))
+		return session_no_object(session, object);
 	if (session->options->output == OUTPUT_JSON)
 		describe_json(&json, session, &described);
 	else

@@ -4,7 +4,7 @@
  *     disk.attach    db-1 ... failed 0.3s: xl block-attach: exit 1: ...
  *     nic.attach     db-1 ... held: what it needs failed
  *
- * On a terminal, the running actions stand in one more line, which is redrawn after each event. */
+ * On a terminal, the running actions stand below, a line each, redrawn after each event. */
 #include "face/progress.h"
 #include "face/log.h"
 #include "face/wording.h"
@@ -14,32 +14,50 @@
 
 enum { VERB_WIDTH = 16 };
 
-struct progress_view progress_view(const struct options *options)
+struct progress_view progress_view(const struct options *options, struct arena *arena)
 {
 	return (struct progress_view){
 		.options = options,
 		.live = isatty(STDERR_FILENO) && options->log_format == LOG_TEXT && !options->quiet,
 		.color = log_color(options, stderr),
+		.arena = arena,
 	};
 }
 
+/* The cursor stands behind the last live line, and goes back to where the first one begins. */
 static void erase(struct progress_view *view)
 {
+	for (; view->drawn > 1; view->drawn--)
+		fputs("\r\033[K\033[A", stderr);
 	if (view->drawn)
 		fputs("\r\033[K", stderr);
-	view->drawn = false;
+	view->drawn = 0;
 }
 
 static void draw(struct progress_view *view)
 {
-	if (!view->live || !view->running_count || !view->running)
-		return;
-	fprintf(stderr, "  %-*s %s ...", VERB_WIDTH, verb_table[view->running->verb].verb,
-		wording_name(view->running->object));
-	if (view->running_count > 1)
-		fprintf(stderr, " and %" PRIu32 " more", view->running_count - 1);
+	for (uint32_t i = 0; view->live && i < view->running.count && i < PROGRESS_LINES; i++) {
+		const struct action *action = view->running.item[i];
+
+		fprintf(stderr, "%s  %-*s %s ...", i ? "\n" : "", VERB_WIDTH, verb_table[action->verb].verb,
+			wording_name(action->object));
+		if (i + 1 == PROGRESS_LINES && view->running.count > PROGRESS_LINES)
+			fprintf(stderr, " and %" PRIu32 " more", view->running.count - PROGRESS_LINES);
+		view->drawn++;
+	}
 	fflush(stderr);
-	view->drawn = true;
+}
+
+static void forget(struct list *running, const struct action *action)
+{
+	for (uint32_t i = 0; i < running->count; i++) {
+		if (running->item[i] != action)
+			continue;
+		memmove(running->item + i, running->item + i + 1,
+			sizeof *running->item * (running->count - i - 1));
+		running->count--;
+		return;
+	}
 }
 
 static const char *ending(enum progress_kind kind)
@@ -98,14 +116,10 @@ void progress_tell(void *context, const struct progress *progress)
 	struct progress_view *view = context;
 	bool begins = progress->kind == PROGRESS_BEGIN;
 
-	if (begins) {
-		view->running = progress->action;
-		view->running_count++;
-	} else if (progress->kind != PROGRESS_HELD) {
-		view->running_count -= view->running_count > 0;
-		if (view->running == progress->action)
-			view->running = NULL;
-	}
+	if (begins)
+		list_add(view->arena, &view->running, (void *)progress->action);
+	else
+		forget(&view->running, progress->action);
 	if (!log_wants(view->options, progress->kind == PROGRESS_FAILED ? LOG_ERROR : LOG_INFO))
 		return;
 	if (view->options->log_format == LOG_JSON) {

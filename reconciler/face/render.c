@@ -53,10 +53,8 @@ static enum exit_code render(const struct session *session, const char *name)
 	BUFFER_SCOPED text = {0};
 	char *error = NULL;
 
-	if (!object) {
-		report_error(session->report, NULL, NULL, NULL, "there is no Domain/%s", name);
-		return EXIT_ERROR;
-	}
+	if (!object)
+		return session_no_object(session, arena_format(session->arena, "Domain/%s", name));
 	if (!domain) {
 		if (object->elsewhere)
 			report_error(

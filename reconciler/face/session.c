@@ -162,6 +162,21 @@ void session_load(struct session *session, const char *const *paths, size_t coun
 	session->broken = report_count(session->report, SEVERITY_ERROR) > before;
 }
 
+enum exit_code session_no_object(const struct session *session, const char *object)
+{
+	const struct list *objects = &session->want->objects;
+	const char **names = arena_array(session->arena, const char *, objects->count);
+	const char *nearest;
+
+	for (uint32_t i = 0; i < objects->count; i++)
+		names[i] = ((const struct object *)objects->item[i])->text;
+	nearest = text_nearest(object, names, objects->count);
+	report_error(session->report, NULL, object,
+		nearest ? arena_format(session->arena, "did you mean '%s'?", nearest) : NULL,
+		"there is no such object");
+	return EXIT_ERROR;
+}
+
 bool session_check_only(const struct session *session)
 {
 	const char *only = session->options->only;
@@ -169,7 +184,7 @@ bool session_check_only(const struct session *session)
 
 	if (!only || want_object(session->want, kind, strchr(only, '/') + 1))
 		return true;
-	return report_error(session->report, NULL, only, NULL, "there is no such object in the manifests");
+	return session_no_object(session, only) == EXIT_DONE;
 }
 
 struct observer session_observer(const struct session *session)

@@ -43,6 +43,8 @@ bool session_settings(struct session *) __attribute__((warn_unused_result));
 enum exit_code session_open(struct session *, bool writes) __attribute__((warn_unused_result));
 /* Manifests from these PATHs; none: the default folder. Always makes a WANT; sets `broken`. */
 void session_load(struct session *, const char *const *paths, size_t count);
+/* Reports that there is no such object, with the nearest one that there is. Returns EXIT_ERROR. */
+enum exit_code session_no_object(const struct session *, const char *object);
 /* --only must name an object of the manifests. False after a diagnostic. */
 bool session_check_only(const struct session *) __attribute__((warn_unused_result));
 /* An observation, which replaces the one before. False, with a diagnostic, if the host could not be observed.

@@ -26,10 +26,8 @@ static enum exit_code print_status(const struct session *session, const struct p
 	struct list shown = chosen(session->arena, &all, options->only);
 	struct json json = json_to_file(stdout, true);
 
-	if (options->only && !shown.count) {
-		report_error(session->report, NULL, options->only, NULL, "there is no such object");
-		return EXIT_ERROR;
-	}
+	if (options->only && !shown.count)
+		return session_no_object(session, options->only);
 	if (options->output == OUTPUT_JSON)
 		status_json(&json, session->want, &shown);
 	else
