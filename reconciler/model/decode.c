@@ -8,6 +8,8 @@
 
 const struct mark mark_broken = {0};
 
+enum { ITEMS_MOST = 4096 }; /* of a list in a manifest: each is compared with all others */
+
 static bool field_value_decode(
 	struct decoder *, const struct place *, const struct field *, const struct node *, void *);
 
@@ -174,6 +176,9 @@ static bool many_decode(struct decoder *decoder, const struct place *place, cons
 	if (node->kind != NODE_SEQUENCE)
 		return decode_unexpected(decoder, place, field, node,
 			node->kind == NODE_MAPPING ? "begin each item with '- '" : NULL);
+	if (is_strict(decoder) && node->count > ITEMS_MOST)
+		return decode_wrong(decoder, place, node, NULL, "%u items: at most %d are allowed",
+			node->count, ITEMS_MOST);
 	*out = (struct list){.item = arena_array(decoder->arena, void *, node->count), .room = node->count};
 	for (uint32_t i = 0; i < node->count; i++) {
 		const struct node *item = node->item[i];

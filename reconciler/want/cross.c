@@ -175,6 +175,8 @@ void cross_check_identities(struct loading *loading)
 	claims_judge(loading, &screens, SEVERITY_WARNING, "VNC port");
 }
 
+enum { HINTS_MOST = 100 };
+
 /* The object that a name refers to. One that is not there is an error, or a warning where only a part was
  * given. */
 static struct loaded *refer(
@@ -196,7 +198,10 @@ static struct loaded *refer(
 		return to;
 	const char *hint = NULL;
 	const struct list *objects = &loading->want->objects;
-	for (uint32_t i = 0; i < objects->count && !hint; i++) {
+	/* a search through all for each of thousands would take minutes, and nobody reads so many hints */
+	size_t said = report_count(loading->report, SEVERITY_ERROR) +
+		      report_count(loading->report, SEVERITY_WARNING);
+	for (uint32_t i = 0; said < HINTS_MOST && i < objects->count && !hint; i++) {
 		const struct object *object = objects->item[i];
 		if (object->kind == kind && text_nearest(name, &object->name, 1))
 			hint = arena_format(loading->arena, "did you mean '%s'?", object->name);

@@ -278,6 +278,20 @@ Test(load, what_cannot_be_done_yet_is_named_and_no_error)
 		want_object(want, KIND_DOMAIN, "c")->refused, "only changing it on a running guest is");
 }
 
+Test(load, a_list_without_end_is_refused)
+{
+	PLACE_SCOPED place = place_make();
+	BUFFER_SCOPED nics = {0};
+	for (int i = 0; i < 4097; i++)
+		buffer_text(&nics, i ? ", {}" : ", nics: [{}");
+	buffer_text(&nics, "]");
+	put_domain(&place, "a.yaml", "a", "", buffer_string(&nics));
+	load(&place, place.folder);
+	const struct diagnostic *first;
+	cr_assert_eq(report_all(place.report, &first), 1);
+	cr_expect_str_eq(first->message, "spec.nics: 4097 items: at most 4096 are allowed");
+}
+
 Test(load, a_text_in_memory_loads_like_a_file)
 {
 	PLACE_SCOPED place = place_make();
