@@ -153,6 +153,21 @@ $B/tests/bench/%: tests/bench/%.c $B/core.a
 bench: all $(BENCH) ## time and memory of plan at 1,000 and 10,000 domains, against bare libyaml (ROUNDS=5)
 	@$B/tests/bench/measure $B/tests/bench/generate $B/xensteer $(or $(ROUNDS),5)
 
+# random manifests on simulated hosts; a program of its own, because a case is a number and not a function
+PROPERTY := $(patsubst tests/property/%.c,$B/tests/property-objects/%.o,$(sort $(wildcard tests/property/*.c)))
+$B/tests/property-objects/%.o: tests/property/%.c
+	@mkdir -p $(@D)
+	$(if $V,,@echo "  CC   $<")
+	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$B/tests/property: $(PROPERTY) $B/core.a
+	$(if $V,,@echo "  LD   $@")
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: property
+property: $B/tests/property ## check what must hold on random manifests and hosts (SEED=N, COUNT=N)
+	@$< $(SEED) $(COUNT)
+
 # tests/lab/lab: a real Xen host under QEMU; the first use builds it, as root
 .PHONY: test-xen
 test-xen: all ## run the scenarios on a real Xen, each on a fresh machine (S="FILE..." for some of them)
@@ -165,4 +180,4 @@ lab: all ## a root shell on a real Xen host with the program in it
 	@tests/lab/lab interactive lab
 
 -include $(wildcard $B/fuzz/reconciler/*/*.d $B/fuzz/reconciler/*/*/*.d)
--include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(PROPERTY:.o=.d)
