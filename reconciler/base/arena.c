@@ -51,6 +51,26 @@ void arena_free(struct arena *arena)
 	free(arena);
 }
 
+void arena_reset(struct arena *arena)
+{
+	struct block *largest = arena->first;
+	for (struct block *block = arena->first; block; block = block->next)
+		if (block->room > largest->room)
+			largest = block;
+	if (!largest)
+		return;
+	for (struct block *block = arena->first, *next; block; block = next) {
+		next = block->next;
+		if (block != largest)
+			free(block);
+	}
+	memset(largest->bytes, 0, largest->used);
+	largest->used = 0;
+	largest->next = NULL;
+	arena->first = largest;
+	arena->size = sizeof(*largest) + largest->room;
+}
+
 static struct block *block_new(struct arena *arena, size_t room)
 {
 	struct block *block = calloc(1, sizeof(*block) + room);

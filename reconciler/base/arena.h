@@ -15,6 +15,9 @@ static inline void arena_drop(struct arena **arena)
 }
 #define ARENA_SCOPED __attribute__((cleanup(arena_drop))) struct arena *
 
+/* Takes back all that was handed out and keeps the largest block for what comes: for scratch memory in a loop. */
+void arena_reset(struct arena *);
+
 /* Zeroed memory, aligned for any type; lives as long as the arena. size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *, size_t size) __attribute__((returns_nonnull, malloc, alloc_size(2)));
 #define arena_make(arena, type) ((type *)arena_alloc((arena), sizeof(type)))

@@ -38,6 +38,8 @@ bool text_ends(const char *text, const char *suffix);
 size_t text_character(const char *bytes, size_t size, uint32_t *code);
 /* False for characters that steer a terminal or reorder a line: controls, separators, direction marks. */
 bool text_visible(uint32_t code);
+/* A number that differs for texts that differ, as good as always; the same in every run. */
+uint64_t text_hash(const char *text);
 /* Is the path `path` the folder `folder` itself or below it? Both as file_absolute returns them. */
 bool text_beneath(const char *path, const char *folder);
 bool text_utf8(const char *bytes, size_t size); /* valid UTF-8 without NUL */

@@ -7,53 +7,47 @@
 #include <string.h>
 
 struct claim {
-	const char *key;  /* id of the file or device; "volume UID" of a volume that is not there yet */
+	const char *key;  /* id of the file or device; the uid of a volume that is not there yet */
+	uint64_t hash;    /* of the key */
 	const char *uuid; /* of the domain */
 	const char *who;
 	const struct mark *at;
 	bool writes, found;
 };
 struct claims {
-	struct claim *item;
-	uint32_t count, room;
+	struct claim *item; /* by key, writers first; NULL while they are only counted */
+	uint32_t count;
 };
 
-static void claim(struct planner *planner, struct claims *claims, const struct claim *one)
+static void claim(struct claims *claims, const struct claim *one)
 {
 	if (!one->key)
 		return;
-	if (claims->count == claims->room) {
-		uint32_t room = claims->room ? claims->room * 2 : 64;
-		struct claim *item = arena_array(planner->arena, struct claim, room);
-		if (claims->count)
-			memcpy(item, claims->item, sizeof *item * claims->count);
-		claims->item = item;
-		claims->room = room;
+	if (claims->item) {
+		claims->item[claims->count] = *one;
+		claims->item[claims->count].hash = text_hash(one->key);
 	}
-	claims->item[claims->count++] = *one;
+	claims->count++;
 }
 
-static const char *volume_key(struct planner *planner, const struct wanted_volume *volume)
+static const char *volume_key(const struct planner *planner, const struct wanted_volume *volume)
 {
-	const struct HaveVolume *have = have_volume(planner->have, volume->uid);
+	const struct HaveVolume *have = volume_plan_of(planner, volume)->have;
 	struct link link;
-	if (have && have_volume_link(have, &link) && link.id)
-		return link.id;
-	return arena_format(planner->arena, "volume %s", volume->uid);
+	return have && have_volume_link(have, &link) && link.id ? link.id : volume->uid;
 }
 
 /* Layers below the top are read. */
-static void claim_below(
-	struct planner *planner, struct claims *claims, const struct HaveVolume *volume, struct claim by)
+static void claim_below(struct claims *claims, const struct HaveVolume *volume, struct claim by)
 {
 	by.writes = false;
 	for (uint32_t i = 0; i + 1 < volume->chain.count; i++) {
 		by.key = ((struct LayerFound *)volume->chain.item[i])->id;
-		claim(planner, claims, &by);
+		claim(claims, &by);
 	}
 }
 
-static void claim_found(struct planner *planner, struct claims *claims, const struct HaveDomain *domain)
+static void claim_found(struct claims *claims, const struct HaveDomain *domain)
 {
 	if (!KNOWN(domain, HaveDomain, spec) || !domain->spec)
 		return;
@@ -64,11 +58,12 @@ static void claim_found(struct planner *planner, struct claims *claims, const st
 			.who = domain->name ? domain->name : domain->uuid,
 			.writes = !KNOWN(disk, Disk, access) || disk->access == access_rw,
 			.found = true};
-		claim(planner, claims, &by);
+		claim(claims, &by);
 	}
 }
 
-static void claim_wanted(struct planner *planner, struct claims *claims, const struct wanted_domain *domain)
+static void claim_wanted(
+	const struct planner *planner, struct claims *claims, const struct wanted_domain *domain)
 {
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
@@ -79,63 +74,80 @@ static void claim_wanted(struct planner *planner, struct claims *claims, const s
 			.who = domain->name,
 			.at = disk->disk->at[Disk_volume],
 			.writes = disk->disk->access == access_rw};
-		claim(planner, claims, &by);
-		const struct HaveVolume *have = have_volume(planner->have, disk->volume->uid);
+		claim(claims, &by);
+		const struct HaveVolume *have = volume_plan_of(planner, disk->volume)->have;
 		if (have)
-			claim_below(planner, claims, have, by);
+			claim_below(claims, have, by);
 		for (uint32_t k = 0; k < disk->volume->chain.count; k++) {
 			const struct Layer *layer = disk->volume->chain.item[k];
 			const struct HaveImage *image =
 				layer->image ? have_image(planner->have, layer->image->name) : NULL;
 			by.writes = false;
 			by.key = image ? image->id : NULL;
-			claim(planner, claims, &by);
+			claim(claims, &by);
 		}
 	}
 }
 
+/* Order is only there to find what is equal: by hash, because texts are far apart in memory. */
+static int claim_order(const struct claim *claim, uint64_t hash, const char *key)
+{
+	if (claim->hash != hash)
+		return claim->hash < hash ? -1 : 1;
+	return strcmp(claim->key, key);
+}
+
 static int by_key(const void *a, const void *b)
 {
-	return strcmp(((const struct claim *)a)->key, ((const struct claim *)b)->key);
+	const struct claim *one = a, *other = b;
+	int order = claim_order(one, other->hash, other->key);
+	return order ? order : (int)other->writes - (int)one->writes;
+}
+
+static void claim_all(const struct planner *planner, struct claims *claims)
+{
+	for (uint32_t i = 0; i < planner->have->found->domains.count; i++)
+		claim_found(claims, planner->have->found->domains.item[i]);
+	for (uint32_t i = 0; i < planner->want->domains.count; i++)
+		claim_wanted(planner, claims, planner->want->domains.item[i]);
 }
 
 struct claims *claims_make(struct planner *planner)
 {
 	struct claims *claims = arena_make(planner->arena, struct claims);
-	for (uint32_t i = 0; i < planner->have->found->domains.count; i++)
-		claim_found(planner, claims, planner->have->found->domains.item[i]);
-	for (uint32_t i = 0; i < planner->want->domains.count; i++)
-		claim_wanted(planner, claims, planner->want->domains.item[i]);
+	claim_all(planner, claims);
+	claims->item = arena_array(planner->arena, struct claim, claims->count);
+	claims->count = 0;
+	claim_all(planner, claims);
 	if (claims->count > 1)
 		qsort(claims->item, claims->count, sizeof *claims->item, by_key);
 	return claims;
 }
 
-/* The claims of one key: [*from, end). */
-static uint32_t group(const struct claims *claims, const char *key, uint32_t *from)
+static uint32_t first_of(const struct claims *claims, uint64_t hash, const char *key)
 {
 	uint32_t low = 0, high = claims->count;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		if (strcmp(claims->item[middle].key, key) < 0)
+		if (claim_order(&claims->item[middle], hash, key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	*from = low;
-	while (low < claims->count && strcmp(claims->item[low].key, key) == 0)
-		low++;
 	return low;
 }
 
+/* Readers of one image may be thousands; who reads, too, is told from the writers, which come first. */
 static const char *conflict(struct planner *planner, const struct wanted_domain *domain,
 	const struct wanted_disk *disk, const char *key, bool writes)
 {
-	uint32_t from;
-	const uint32_t end = key ? group(planner->claims, key, &from) : 0;
-	for (uint32_t i = key ? from : 0; i < end; i++) {
-		const struct claim *other = &planner->claims->item[i];
-		if (strcmp(other->uuid, domain->uid) == 0 || (!writes && !other->writes))
+	const struct claims *claims = planner->claims;
+	const uint64_t hash = text_hash(key);
+	for (uint32_t i = first_of(claims, hash, key); i < claims->count; i++) {
+		const struct claim *other = &claims->item[i];
+		if (claim_order(other, hash, key) != 0 || (!writes && !other->writes))
+			break;
+		if (strcmp(other->uuid, domain->uid) == 0)
 			continue;
 		const char *words = arena_format(planner->arena, "disk %s: volume %s %s by %s%s",
 			disk->disk->vdev, disk->volume->name, other->writes ? "is written" : "is read",

@@ -41,6 +41,8 @@ void change_block(struct planner *planner, struct change *change, enum change_ki
 
 void change_differences(struct planner *planner, struct change *change, const struct list *differences)
 {
+	if (!differences->count)
+		return;
 	change->differences = arena_array(planner->arena, struct difference, differences->count);
 	change->difference_allowed = arena_array(planner->arena, bool, differences->count);
 	change->difference_count = differences->count;
@@ -168,7 +170,9 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 	struct arena *arena = arena_new();
 	struct plan *plan = arena_make(arena, struct plan);
 	plan->arena = arena;
+	ARENA_SCOPED scratch = arena_new();
 	struct planner planner = {.arena = arena,
+		.scratch = scratch,
 		.want = want,
 		.have = have,
 		.options = options,
@@ -176,6 +180,10 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 		.plan = plan,
 		.volumes = arena_array(arena, struct volume_plan, want->volumes.count),
 		.images = arena_array(arena, struct image_plan, want->images.count)};
+	for (uint32_t i = 0; i < want->volumes.count; i++) {
+		planner.volumes[i].volume = want->volumes.item[i];
+		planner.volumes[i].have = have_volume(have, planner.volumes[i].volume->uid);
+	}
 	planner.claims = claims_make(&planner);
 	for (uint32_t i = 0; i < want->volumes.count; i++) {
 		const struct wanted_volume *volume = want->volumes.item[i];

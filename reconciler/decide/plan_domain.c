@@ -56,7 +56,7 @@ static void diff_inline_volumes(
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
 		const struct HaveVolume *have = disk->volume && disk->volume->vdev
-							? have_volume(planner->have, disk->volume->uid)
+							? volume_plan_of(planner, disk->volume)->have
 							: NULL;
 		if (have && KNOWN(have, HaveVolume, state) && have->state == volume_state_complete)
 			diff_volume(planner->arena, planner->want, planner->have, disk->volume, have,
@@ -64,14 +64,15 @@ static void diff_inline_volumes(
 	}
 }
 
-static bool record_same(const struct Record *want, const struct Record *have)
+/* Is what would be recorded of it what is recorded? Made in passing, because it mostly is. */
+static bool record_same(
+	struct planner *planner, const struct wanted_domain *domain, const struct HaveDomain *have)
 {
-	BUFFER_SCOPED one = {0};
-	BUFFER_SCOPED two = {0};
-	struct json first = json_to_buffer(&one, false), second = json_to_buffer(&two, false);
-	object_json(&first, NULL, &type_Record, want);
-	object_json(&second, NULL, &type_Record, have);
-	return strcmp(buffer_string(&one), buffer_string(&two)) == 0;
+	struct planner passing = *planner;
+	passing.arena = planner->scratch;
+	const bool same = object_same(&type_Record, record_of(&passing, domain, have), have->mark);
+	arena_reset(planner->scratch);
+	return same;
 }
 
 /* Inline volumes that are there learn what their domain's manifest says of them now. */
@@ -81,7 +82,7 @@ static void label_inline_volumes(
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
 		const struct HaveVolume *have = disk->volume && disk->volume->vdev
-							? have_volume(planner->have, disk->volume->uid)
+							? volume_plan_of(planner, disk->volume)->have
 							: NULL;
 		if (have && KNOWN(have, HaveVolume, state) && have->state == volume_state_complete)
 			plan_label(planner, change, plan_volume(planner, change, disk->volume, NULL));
@@ -124,11 +125,10 @@ static void plan_running(struct planner *planner, struct change *change, const s
 			if (change->difference_allowed[i])
 				draft_live(planner, change, domain, have, i);
 		label_inline_volumes(planner, change, domain);
-		const struct Record *record = record_of(planner, domain, have);
-		if (have->mark && !record_same(record, have->mark)) {
+		if (have->mark && !record_same(planner, domain, have)) {
 			struct draft *draft =
 				draft_of(planner, change, verb_domain_record, domain, have, NULL, NULL);
-			draft->action.record = record;
+			draft->action.record = record_of(planner, domain, have);
 			for (uint32_t i = 0; i + 1 < change->actions.count; i++)
 				draft_needs(planner, draft, change->actions.item[i]);
 		}

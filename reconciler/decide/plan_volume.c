@@ -109,15 +109,18 @@ void plan_label(struct planner *planner, struct change *change, const struct vol
 	const struct wanted_volume *volume = plan->volume;
 	if (!plan->ready || plan->last || !plan->have || !plan->have->label)
 		return;
-	struct Label *label = label_of(planner, plan);
-	if (label_same(label, plan->have->label))
+	struct planner passing = *planner;
+	passing.arena = planner->scratch;
+	const bool same = label_same(label_of(&passing, plan), plan->have->label);
+	arena_reset(planner->scratch);
+	if (same)
 		return;
 	struct draft *draft = draft_add(planner, change, verb_volume_record,
 		arena_format(planner->arena, "Volume/%s", volume->name), volume->name, NULL, NULL);
 	draft->action.volume = volume;
 	draft->action.have_volume = plan->have;
 	draft->action.uid = volume->uid;
-	draft->action.label = label;
+	draft->action.label = label_of(planner, plan);
 	draft->action.at = volume->at;
 }
 
@@ -177,6 +180,14 @@ static void draft_layers(
 	plan->ready = true;
 }
 
+/* "ID CHANGED", as a label records the base of an overlay. */
+static bool is_base(const char *recorded, const struct HaveImage *image)
+{
+	const size_t length = strlen(image->id);
+	return strncmp(recorded, image->id, length) == 0 && recorded[length] == ' ' &&
+	       strcmp(recorded + length + 1, image->changed) == 0;
+}
+
 /* An overlay stands on the very bytes it was made on: a base that changed since would be read as garbage. */
 static const char *base_changed(struct planner *planner, const struct HaveVolume *have)
 {
@@ -189,8 +200,7 @@ static const char *base_changed(struct planner *planner, const struct HaveVolume
 		const struct HaveImage *image = have_image(planner->have, layer->base);
 		if (!image || !KNOWN(image, HaveImage, id) || !KNOWN(image, HaveImage, changed))
 			continue;
-		if (strcmp(layer->baseId, arena_format(planner->arena, "%s %s", image->id, image->changed)) !=
-			0)
+		if (!is_base(layer->baseId, image))
 			return arena_format(planner->arena,
 				"BaseChanged: Image/%s is not the file any more that volume %s was made on",
 				layer->base, have->name ? have->name : have->uid);
@@ -201,22 +211,10 @@ static const char *base_changed(struct planner *planner, const struct HaveVolume
 struct volume_plan *plan_volume(struct planner *planner, struct change *change,
 	const struct wanted_volume *volume, struct draft *after)
 {
-	struct volume_plan *plan = NULL;
-	for (uint32_t low = 0, high = planner->want->volumes.count; low < high && !plan;) {
-		uint32_t middle = low + (high - low) / 2;
-		const struct wanted_volume *here = planner->want->volumes.item[middle];
-		int order = strcmp(here->name, volume->name);
-		if (order == 0)
-			plan = &planner->volumes[middle];
-		else if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	struct volume_plan *plan = volume_plan_of(planner, volume);
 	if (plan->planned)
 		return plan;
-	*plan = (struct volume_plan){
-		.volume = volume, .planned = true, .have = have_volume(planner->have, volume->uid)};
+	plan->planned = true;
 	if (!planner->have->storage_known)
 		plan->blocked = "storage could not be read, so it is not known what is there";
 	else if (volume->object->refused)
@@ -240,7 +238,7 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 {
 	struct change *change = change_add(planner, volume->object->text, volume->object, volume->object->at);
 	change->volume = volume;
-	change->have_volume = have_volume(planner->have, volume->uid);
+	change->have_volume = volume_plan_of(planner, volume)->have;
 	if (volume->object->refused) {
 		report_error(planner->report, volume->object->refused_at, volume->object->text, NULL,
 			"%s is not yet supported", volume->object->refused);

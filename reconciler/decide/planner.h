@@ -11,7 +11,7 @@ struct draft {
 	bool numbered;
 };
 
-/* What the plan does about a wanted volume; made once, when first asked for. */
+/* What the plan does about a wanted volume; made once, when first asked for. The first two are known from the start. */
 struct volume_plan {
 	const struct wanted_volume *volume;
 	const struct HaveVolume *have;
@@ -27,6 +27,7 @@ struct image_plan {
 
 struct planner {
 	struct arena *arena;
+	struct arena *scratch; /* for what is made in passing; whoever used it resets it */
 	const struct want *want;
 	const struct have *have;
 	const struct plan_options *options;
@@ -36,6 +37,11 @@ struct planner {
 	struct image_plan *images;   /* beside want->images */
 	struct claims *claims;
 };
+
+static inline struct volume_plan *volume_plan_of(const struct planner *planner, const struct wanted_volume *volume)
+{
+	return &planner->volumes[volume->index];
+}
 
 /* Adds a change to the plan. The object's text is shared, not copied. */
 struct change *change_add(struct planner *, const char *object, const struct object *subject, const struct mark *at);

@@ -209,6 +209,8 @@ size_t choice_count(const char *const *choices);
 /* Two values of one field, compared as diff does: texts as they are (MACs and cpus in canonical form), lists of
  * text without order, maps by key. Structs and lists of structs: all compared fields that `want` has set. */
 bool value_equal(const struct field *, const void *want, const void *have);
+/* Do two objects of a type hold the same: every field set or known in both or in neither, and equal where it is? */
+bool object_same(const struct type *, const void *one, const void *other);
 /* The value of a field as JSON: quantities as text in the largest binary unit that divides, choices as their word,
  * secrets as "(secret)". Structs hold every field that is set or known. */
 void value_json(struct json *, const char *key, const struct field *, const void *value);

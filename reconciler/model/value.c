@@ -107,6 +107,34 @@ bool value_equal(const struct field *field, const void *want, const void *have)
 	return false;
 }
 
+static bool value_same(const struct field *field, const void *one, const void *other)
+{
+	if (field->shape == SHAPE_One) {
+		const void *a = *(void *const *)one, *b = *(void *const *)other;
+		return a && b ? object_same(field->of, a, b) : a == b;
+	}
+	if (field->shape != SHAPE_Many)
+		return value_equal(field, one, other);
+	const struct list *a = one, *b = other;
+	bool same = a->count == b->count;
+	for (uint32_t i = 0; same && i < a->count; i++)
+		same = object_same(field->of, a->item[i], b->item[i]);
+	return same;
+}
+
+bool object_same(const struct type *type, const void *one, const void *other)
+{
+	for (int i = 0; i < type->count; i++) {
+		const struct field *field = &type->fields[i];
+		const bool there = *field_mark(type, i, one) != NULL;
+		if (there != (*field_mark(type, i, other) != NULL))
+			return false;
+		if (there && !value_same(field, field_value(field, one), field_value(field, other)))
+			return false;
+	}
+	return true;
+}
+
 static void map_json(struct json *json, const char *key, const struct map *map)
 {
 	json_open_object(json, key);

@@ -37,6 +37,7 @@ struct object {
 struct wanted_volume {
 	const char *name; /* metadata.name, or <domain>-<vdev> */
 	char uid[UID_SIZE];
+	uint32_t index;		     /* its place in want->volumes */
 	const struct object *object; /* the Volume, or the Domain that it is inline in */
 	const char *vdev;	     /* inline: the disk; NULL for a declared one */
 	const char *domain_uid;	     /* inline */

@@ -182,4 +182,6 @@ void complete_lists(struct loading *loading)
 	}
 	if (want->volumes.count)
 		qsort(want->volumes.item, want->volumes.count, sizeof(void *), volume_by_name);
+	for (uint32_t i = 0; i < want->volumes.count; i++)
+		((struct wanted_volume *)want->volumes.item[i])->index = i;
 }
