@@ -92,8 +92,12 @@ static bool field_decode(struct decoder *decoder, const struct place *place, con
 	const struct mark **mark = field_mark(type, index, object);
 	struct place inside = {.up = place, .key = key ? field->key : NULL};
 	if (node->kind == NODE_NULL) {
-		if (!is_strict(decoder))
+		if (!is_strict(decoder)) {
+			/* an object that is known not to be there: {"graphics": null} */
+			if (field->shape == SHAPE_One)
+				*mark = decode_mark(decoder, key);
 			return true;
+		}
 		*mark = &mark_broken;
 		return decode_wrong(decoder, &inside, node,
 			field->shape == SHAPE_One ? "leave the key out, or write {}" : "leave the key out",
