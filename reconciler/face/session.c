@@ -77,9 +77,6 @@ static bool take_lock(struct session *session)
 	const char *path = arena_format(session->arena, "%s/lock", session->run_dir);
 	pid_t holder = -1;
 
-	if (!file_folders(session->run_dir, 0755))
-		return report_error(session->report, NULL, NULL, NULL, "cannot make the folder %s: %s",
-			session->run_dir, strerror(errno));
 	session->lock = lock_take(path, &holder);
 	if (session->lock >= 0)
 		return true;
