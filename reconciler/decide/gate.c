@@ -129,11 +129,6 @@ void gate_removals(struct planner *planner)
 	const char *consent = planner->options->consent;
 	if (consent && strcmp(consent, plan->digest) == 0)
 		return;
-	if (consent)
-		report_error(planner->report, NULL, NULL,
-			"look at the plan again; its digest is what --consent takes",
-			"--consent names another plan than this one (%s): what is gated stays as it is",
-			plan->digest);
 	struct list removals = {0};
 	for (uint32_t i = 0; i < plan->changes.count; i++) {
 		struct change *change = plan->changes.item[i];
@@ -156,4 +151,9 @@ void gate_removals(struct planner *planner)
 			gate(planner, change,
 				"the limit of removals in an hour is reached (Host spec.deletions)");
 	}
+	if (consent && plan->needs_consent)
+		report_error(planner->report, NULL, NULL,
+			"look at the plan again; its digest is what --consent takes",
+			"--consent names another plan than this one (%s): what is gated stays as it is",
+			plan->digest);
 }
