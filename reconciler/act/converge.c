@@ -1,5 +1,5 @@
 /* converge: the loop of the whole program. Nothing is carried from one pass to the next but back-off: each
- * pass believes only what it observes (architecture: "the world is the journal"). A pass either executes
+ * pass believes only what it observes ("the world is the journal", docs/hacking.md). A pass either executes
  * something, or waits for the next moment at which something may be tried again, or is the last. */
 #include "act/converge.h"
 #include "act/backoff.h"

@@ -1,4 +1,4 @@
-/* status: what one pass learned, per object, as conditions (design/manifest.md). Pure: WANT, HAVE and the
+/* status: what one pass learned, per object, as conditions (docs/manifests.md). Pure: WANT, HAVE and the
  * plan between them go in. Without a daemon nobody remembers, so `since`, generations and last actions are
  * not known here. */
 #pragma once

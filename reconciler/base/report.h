@@ -63,7 +63,7 @@ size_t report_count(const struct report *, enum severity);
 /* Diagnostics in printing order; the array belongs to the report until the next report_add. */
 size_t report_all(struct report *, const struct diagnostic **first);
 
-/* FILE:LINE:COL: error: MESSAGE, then the line and a caret with the hint (design/cli.md, "Diagnostics").
+/* FILE:LINE:COL: error: MESSAGE, then the line and a caret with the hint (docs/cli.md, "Diagnostics").
  * color: ANSI colours. */
 void report_text(struct report *, FILE *, bool color);
 /* An array of {severity, at, object, message, hint}, keys in that order; at, object and hint null where

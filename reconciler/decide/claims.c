@@ -1,7 +1,6 @@
 /* Claims: who uses which file or device, on the whole host: disks of all domains that were found, ours or
  * not, with the layers below them, and disks of all domains that are wanted. One writer, or readers: never
- * both, never two writers (neither xl's block script nor QEMU keeps that; facts: the same file rw in two
- * guests is accepted). */
+ * both, never two writers; neither xl's block script nor QEMU keeps that (docs/xen.md). */
 #include "decide/planner.h"
 #include <stdlib.h>
 #include <string.h>

@@ -83,7 +83,7 @@ static void diff_fields(const struct diffing *diffing, const struct type *type, 
 			diff_field(diffing, type, i, keys, want, have, nearest, verb);
 }
 
-/* A balloon that is asked for too little kills its guest (facts: mem-set 10 is accepted): the floor is ours.
+/* A balloon that is asked for too little kills its guest (docs/xen.md): the floor is ours.
  */
 static void refuse_below_floor(const struct diffing *diffing, struct difference *difference, int64_t floor)
 {

@@ -1,7 +1,7 @@
 /* Pruning: what is ours and no manifest wants any more. The worst thing that can be done, so everything has
- * to speak for it (invariants 3 and 4): it is owned, its record names one of the roots that were given, that
- * root is a folder that was read to its end without a broken file, pruning was not switched off, and it is
- * not protected. */
+ * to speak for it (docs/hacking.md, rules 3 and 4): it is owned, its record names one of the roots that were
+ * given, that root is a folder that was read to its end without a broken file, pruning was not switched off,
+ * and it is not protected. */
 #include "decide/planner.h"
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Commands: one row per command. From the rows come dispatch, usage, help and suggestions. Exit codes are a
- * contract with other programs (design/cli.md). */
+ * contract with other programs (docs/cli.md). */
 #pragma once
 #include "face/option.h"
 

@@ -1,5 +1,5 @@
 /* In come lines and diagnostics, out they go to standard error in the form that the command line asks for.
- * Diagnostics in JSON keep the keys that they have in results (design/cli.md), with a time and a level before
+ * Diagnostics in JSON keep the keys that they have in results (docs/cli.md), with a time and a level before
  * them. */
 #include "face/log.h"
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* plan: observe, load, plan, print; nothing is changed, no lock is needed. The exit code says what the plan
- * holds (design/cli.md); the strongest reason wins. */
+ * holds (docs/cli.md); the strongest reason wins. */
 #include "face/log.h"
 #include "face/plan_print.h"
 #include "face/session.h"

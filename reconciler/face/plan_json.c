@@ -1,5 +1,6 @@
-/* A plan for programs (design/cli.md, "plan, JSON"): streamed, never built; the order is that of the plan's
- * arrays, which are sorted. `reason` stands beside a change only where something of it will not be done. */
+/* A plan for programs (docs/cli.md, "The plan as JSON"): streamed, never built; the order is that of the
+ * plan's arrays, which are sorted. `reason` stands beside a change only where something of it will not be
+ * done. */
 #include "face/plan_print.h"
 #include "face/snapshot_json.h"
 #include <inttypes.h>

@@ -13,13 +13,13 @@ struct plan_view {
 	bool color; /* text only */
 };
 
-/* design/cli.md, "plan, text": the changes and the summary line. */
+/* docs/cli.md, "The plan as text": the changes and the summary line. */
 void plan_text(FILE *, const struct plan_view *);
 /* The changes alone, without the summary line; true if there were any. */
 bool plan_text_changes(FILE *, const struct plan_view *);
 /* "1 to create, 1 live, ... 37 unchanged" */
 void plan_text_summary(FILE *, const struct summary *);
-/* design/cli.md, "plan, JSON": streamed into the writer; stable order. */
+/* docs/cli.md, "The plan as JSON": streamed into the writer; stable order. */
 void plan_json(struct json *, const char *key, const struct plan_view *);
 /* For a comment on a pull request: a table of what changes and how hard, details folded away. */
 void plan_markdown(FILE *, const struct plan_view *);

@@ -5,7 +5,7 @@
 
 /* A table: object, ready, domid, and what stands in the way. */
 void status_text(FILE *, const struct list *all, bool color);
-/* design/cli.md, "status, JSON". */
+/* docs/cli.md, "Status as JSON". */
 void status_json(struct json *, const struct want *, const struct list *all);
 /* The conditions of one object, as an array below `key`. */
 void status_json_conditions(struct json *, const char *key, const struct object_status *);

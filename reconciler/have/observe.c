@@ -1,7 +1,7 @@
 /* observe: what the host driver, storage and the state folder say, laid over each other. A domain is ours if
- * its UUID has our record or carries our mark (invariant 3); the record, which is on the disk before the mark
- * is in xenstore, is the one that is believed. Names of nics and spec.xl come from it: Xen gives neither
- * back. */
+ * its UUID has our record or carries our mark (docs/hacking.md, rule 3); the record, which is on the disk
+ * before the mark is in xenstore, is the one that is believed. Names of nics and spec.xl come from it: Xen
+ * gives neither back. */
 #include "have/observe.h"
 #include "state/record.h"
 #include <stdlib.h>

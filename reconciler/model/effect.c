@@ -1,4 +1,4 @@
-/* Effects that depend on what is there. The table of design/manifest.md, "Effect of a change", row by row. */
+/* Effects that depend on what is there. The table of docs/manifests.md, "What a change does", row by row. */
 #include "model/effect.h"
 #include <string.h>
 

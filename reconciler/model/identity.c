@@ -5,7 +5,7 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-/* The namespace of all uids: made once with uuidgen, never to change (invariant 5). */
+/* The namespace of all uids: made once with uuidgen, never to change (docs/hacking.md, rule 5). */
 static const char namespace_text[] = "8f0e3c52-5d2a-4b6e-9c1f-2a7d4e6b9013";
 
 static void uid_of_path(const char *path, char out[UID_SIZE])

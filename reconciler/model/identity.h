@@ -1,11 +1,11 @@
-/* Identity: uids and MAC addresses that are the same every time (invariant 5). */
+/* Identity: uids and MAC addresses that are the same every time (docs/hacking.md, rule 5). */
 #pragma once
 #include "base/arena.h"
 
 enum { UID_SIZE = 37, MAC_SIZE = 18 };
 
 /* UUIDv5 of a fixed namespace and "OWNER/KIND/NAME". One that begins with "ec2" is taken for Amazon by
- * cloud-init: then "/1", "/2" ... is added to the name (design/manifest.md). */
+ * cloud-init: then "/1", "/2" ... is added to the name (docs/manifests.md). */
 void uid_of(const char *owner, const char *kind, const char *name, char out[UID_SIZE]);
 /* The same of a domain's uid and a vdev: an inline volume. */
 void uid_of_inline(const char *domain_uid, const char *vdev, char out[UID_SIZE]);

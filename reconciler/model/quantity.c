@@ -12,7 +12,7 @@ struct unit {
 	int64_t factor;
 };
 
-/* design/manifest.md: Ki and KiB are binary, kB is decimal; a bare number is none. */
+/* docs/manifests.md: Ki and KiB are binary, kB is decimal; a bare number is none. */
 static const struct unit sizes[] = {
 	{"KiB", KiB},
 	{"MiB", MiB},

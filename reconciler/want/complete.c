@@ -1,6 +1,6 @@
 /* What an author need not write: identities, names and addresses that follow from them, and the lists that
- * all rooms above read. Derived values are the same every time (invariant 5). A derived field has the mark of
- * what it came from, so that whatever is said about it later points into the manifest. */
+ * all rooms above read. Derived values are the same every time (docs/hacking.md, rule 5). A derived field has
+ * the mark of what it came from, so that whatever is said about it later points into the manifest. */
 #include "model/cpus.h"
 #include "want/loading.h"
 #include <ctype.h>
