@@ -27,11 +27,23 @@ char *file_read(struct arena *arena, const char *path, size_t limit, size_t *siz
 		errno = EINVAL;
 		return NULL;
 	}
+	char *known = NULL;
+	ssize_t count = 0;
+	if (status.st_size > 0 && (size_t)status.st_size <= limit) {
+		known = arena_alloc(arena, (size_t)status.st_size + 1);
+		count = TEMP_FAILURE_RETRY(read(fd, known, (size_t)status.st_size + 1));
+		if (count == status.st_size) {
+			if (size)
+				*size = (size_t)count;
+			return known;
+		}
+	}
+	/* the size that stat gives is not trusted: it is 0 in /proc, and files grow */
 	BUFFER_SCOPED text = {0};
 	char part[16 << 10];
-	ssize_t count;
-	/* the size that stat gives is not trusted: it is 0 in /proc, and files grow */
-	while ((count = TEMP_FAILURE_RETRY(read(fd, part, sizeof(part)))) > 0) {
+	if (count > 0)
+		buffer_bytes(&text, known, (size_t)count);
+	while (count >= 0 && (count = TEMP_FAILURE_RETRY(read(fd, part, sizeof(part)))) > 0) {
 		if ((size_t)count > limit - text.size) {
 			errno = EFBIG;
 			return NULL;
@@ -40,6 +52,10 @@ char *file_read(struct arena *arena, const char *path, size_t limit, size_t *siz
 	}
 	if (count < 0)
 		return NULL;
+	if (text.size > limit) {
+		errno = EFBIG;
+		return NULL;
+	}
 	if (size)
 		*size = text.size;
 	return arena_copy(arena, buffer_string(&text), text.size);

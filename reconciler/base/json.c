@@ -41,11 +41,25 @@ static void line_break(struct json *json, int depth)
 		put(json, "  ");
 }
 
+/* Bytes from the start that are written as they are: printable ASCII but quote and backslash. */
+static size_t plain_length(const char *text)
+{
+	size_t length = 0;
+	while (text[length] >= 0x20 && text[length] < 0x7f && text[length] != '"' && text[length] != '\\')
+		length++;
+	return length;
+}
+
 static void put_quoted(struct json *json, const char *text)
 {
 	size_t size = strlen(text);
-	put(json, "\"");
+	put_bytes(json, "\"", 1);
 	for (size_t at = 0; at < size;) {
+		size_t plain = plain_length(text + at);
+		put_bytes(json, text + at, plain);
+		at += plain;
+		if (at == size)
+			break;
 		uint32_t code;
 		size_t length = text_character(text + at, size - at, &code);
 		char escape[8] = "";
@@ -67,7 +81,7 @@ static void put_quoted(struct json *json, const char *text)
 			put_bytes(json, text + at, length);
 		at += length ? length : 1;
 	}
-	put(json, "\"");
+	put_bytes(json, "\"", 1);
 }
 
 static void value_begin(struct json *json, const char *key)

@@ -26,15 +26,6 @@ static void claims_free(struct claims *claims)
 }
 #define CLAIMS_SCOPED __attribute__((cleanup(claims_free))) struct claims
 
-/* FNV-1a */
-static uint64_t hash_of(const char *text)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
-	return hash;
-}
-
 static void claim(struct claims *claims, const char *key, const struct mark *at, struct loaded *by)
 {
 	if (claims->count == claims->room) {
@@ -43,7 +34,8 @@ static void claim(struct claims *claims, const char *key, const struct mark *at,
 		if (!claims->item)
 			memory_ended();
 	}
-	claims->item[claims->count++] = (struct claim){.key = key, .hash = hash_of(key), .at = at, .by = by};
+	claims->item[claims->count++] =
+		(struct claim){.key = key, .hash = text_hash(key), .at = at, .by = by};
 }
 
 static int claim_compare(const void *a, const void *b)

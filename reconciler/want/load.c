@@ -116,7 +116,7 @@ static void document_load(struct loading *loading, struct source_file *file, con
 }
 
 /* Trees are scratch: they go when they have become objects, a few documents at a time. */
-static void file_load(struct loading *loading, struct source_file *file)
+static void file_load(struct loading *loading, struct source_file *file, struct arena *scratch)
 {
 	enum { SCRATCH_ENOUGH = 64 << 10 };
 	if (file->broken)
@@ -124,7 +124,7 @@ static void file_load(struct loading *loading, struct source_file *file)
 	YAML_SCOPED yaml = yaml_open(&file->text, loading->report);
 	const struct node *root;
 	do {
-		ARENA_SCOPED scratch = arena_new();
+		arena_reset(scratch);
 		while ((root = yaml_next(yaml, scratch))) {
 			if (root->kind != NODE_NULL)
 				document_load(loading, file, root);
@@ -173,8 +173,9 @@ static struct loading loading_begin(const struct load_options *options, struct r
 static struct want *loading_end(struct loading *loading)
 {
 	struct want *want = loading->want;
+	ARENA_SCOPED scratch = arena_new();
 	for (uint32_t i = 0; i < loading->files.count; i++)
-		file_load(loading, loading->files.item[i]);
+		file_load(loading, loading->files.item[i], scratch);
 	if (want->objects.count)
 		qsort(want->objects.item, want->objects.count, sizeof(void *), object_compare);
 	cross_check_names(loading);
