@@ -1,6 +1,7 @@
 /* Blocks from calloc in a chain, each twice the size of the one before up to a bound. A piece comes from the
  * first block; one that would waste it gets a block of its own behind it. Pieces are zeroed because blocks
- * are and no piece is handed out twice. */
+ * are and no piece is handed out twice. Texts need no alignment: they are taken from the end of the block,
+ * byte by byte, while all else grows towards them. */
 #include "base/arena.h"
 #include <stdarg.h>
 #include <stdint.h>
@@ -13,7 +14,8 @@ enum { BLOCK_FIRST = 4 << 10, BLOCK_LARGEST = 1 << 20 };
 
 struct block {
 	struct block *next;
-	size_t used, room;
+	size_t used, texts; /* from the begin; where the texts begin that stand at the end */
+	size_t room;
 	max_align_t bytes[];
 };
 
@@ -65,7 +67,9 @@ void arena_reset(struct arena *arena)
 			free(block);
 	}
 	memset(largest->bytes, 0, largest->used);
+	memset((char *)largest->bytes + largest->texts, 0, largest->room - largest->texts);
 	largest->used = 0;
+	largest->texts = largest->room;
 	largest->next = NULL;
 	arena->first = largest;
 	arena->size = sizeof(*largest) + largest->room;
@@ -76,8 +80,28 @@ static struct block *block_new(struct arena *arena, size_t room)
 	struct block *block = calloc(1, sizeof(*block) + room);
 	if (!block)
 		memory_ended();
-	block->room = room;
+	block->room = block->texts = room;
 	arena->size += sizeof(*block) + room;
+	return block;
+}
+
+/* A block with that much room between its two ends. */
+static struct block *block_with(struct arena *arena, size_t size)
+{
+	struct block *block = arena->first;
+	if (block && block->texts - block->used >= size)
+		return block;
+	if (block && size > arena->next_room / 4) {
+		block = block_new(arena, size);
+		block->next = arena->first->next;
+		arena->first->next = block;
+		return block;
+	}
+	block = block_new(arena, size > arena->next_room ? size : arena->next_room);
+	block->next = arena->first;
+	arena->first = block;
+	if (arena->next_room < BLOCK_LARGEST)
+		arena->next_room *= 2;
 	return block;
 }
 
@@ -87,21 +111,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	if (size > PTRDIFF_MAX - sizeof(struct block) - align)
 		memory_ended();
 	size = size ? (size + align - 1) / align * align : align;
-
-	struct block *block = arena->first;
-	if (!block || block->room - block->used < size) {
-		if (block && size > arena->next_room / 4) {
-			block = block_new(arena, size);
-			block->next = arena->first->next;
-			arena->first->next = block;
-		} else {
-			block = block_new(arena, size > arena->next_room ? size : arena->next_room);
-			block->next = arena->first;
-			arena->first = block;
-			if (arena->next_room < BLOCK_LARGEST)
-				arena->next_room *= 2;
-		}
-	}
+	struct block *block = block_with(arena, size);
 	void *piece = (char *)block->bytes + block->used;
 	block->used += size;
 	return piece;
@@ -109,9 +119,11 @@ void *arena_alloc(struct arena *arena, size_t size)
 
 char *arena_copy(struct arena *arena, const char *bytes, size_t length)
 {
-	if (length == SIZE_MAX)
+	if (length > PTRDIFF_MAX - sizeof(struct block) - 1)
 		memory_ended();
-	char *copy = arena_alloc(arena, length + 1);
+	struct block *block = block_with(arena, length + 1);
+	block->texts -= length + 1;
+	char *copy = (char *)block->bytes + block->texts;
 	if (length)
 		memcpy(copy, bytes, length);
 	return copy;
@@ -124,18 +136,24 @@ char *arena_text(struct arena *arena, const char *text)
 
 char *arena_format(struct arena *arena, const char *format, ...)
 {
+	char text[256];
 	va_list arguments;
 	va_start(arguments, format);
 	va_list again;
 	va_copy(again, arguments);
-	int length = vsnprintf(NULL, 0, format, arguments);
+	int length = vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	if (length < 0)
 		memory_ended();
-	char *text = arena_alloc(arena, (size_t)length + 1);
-	vsnprintf(text, (size_t)length + 1, format, again);
+	char *copy = NULL;
+	if ((size_t)length < sizeof(text)) {
+		copy = arena_copy(arena, text, (size_t)length);
+	} else {
+		copy = arena_alloc(arena, (size_t)length + 1);
+		vsnprintf(copy, (size_t)length + 1, format, again);
+	}
 	va_end(again);
-	return text;
+	return copy;
 }
 
 size_t arena_size(const struct arena *arena)

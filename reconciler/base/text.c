@@ -58,12 +58,16 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
 	va_start(arguments, format);
 	va_list again;
 	va_copy(again, arguments);
-	int length = vsnprintf(NULL, 0, format, arguments);
+	buffer_reserve(buffer, 64);
+	size_t room = buffer->room - buffer->size;
+	int length = vsnprintf(buffer->text + buffer->size, room, format, arguments);
 	va_end(arguments);
 	if (length < 0)
 		memory_ended();
-	buffer_reserve(buffer, (size_t)length);
-	vsnprintf(buffer->text + buffer->size, (size_t)length + 1, format, again);
+	if ((size_t)length >= room) {
+		buffer_reserve(buffer, (size_t)length);
+		vsnprintf(buffer->text + buffer->size, (size_t)length + 1, format, again);
+	}
 	va_end(again);
 	buffer->size += (size_t)length;
 }
@@ -98,7 +102,7 @@ void list_add(struct arena *arena, struct list *list, void *item)
 	if (list->count == list->room) {
 		if (list->room > UINT32_MAX / 2)
 			memory_ended();
-		uint32_t room = list->room ? list->room * 2 : 8;
+		uint32_t room = list->room ? list->room * 2 : 2;
 		void **items = arena_array(arena, void *, room);
 		if (list->count)
 			memcpy(items, list->item, sizeof(*items) * list->count);
@@ -108,18 +112,43 @@ void list_add(struct arena *arena, struct list *list, void *item)
 	list->item[list->count++] = item;
 }
 
+void list_sort(struct list *list, int (*order)(const void *, const void *))
+{
+	for (uint32_t i = 1; i < list->count; i++)
+		if (order(&list->item[i - 1], &list->item[i]) > 0) {
+			qsort(list->item, list->count, sizeof(*list->item), order);
+			return;
+		}
+}
+
 bool text_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 /* FNV-1a */
-uint64_t text_hash(const char *text)
+static uint64_t bytes_hash(const char *bytes, size_t size)
 {
 	uint64_t hash = 0xcbf29ce484222325;
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3;
 	return hash;
+}
+
+uint64_t text_hash(const char *text)
+{
+	return bytes_hash(text, strlen(text));
+}
+
+const char *recent_copy(struct arena *arena, struct recent *recent, const char *bytes, size_t size)
+{
+	if (!recent || memchr(bytes, '\0', size))
+		return arena_copy(arena, bytes, size);
+	const size_t places = sizeof(recent->text) / sizeof(*recent->text);
+	const char **text = &recent->text[bytes_hash(bytes, size) % places];
+	if (!*text || strncmp(*text, bytes, size) != 0 || (*text)[size])
+		*text = arena_copy(arena, bytes, size);
+	return *text;
 }
 
 bool text_starts(const char *text, const char *prefix)

@@ -30,6 +30,15 @@ struct list {
 	uint32_t count, room;
 };
 void list_add(struct arena *, struct list *, void *item);
+/* As qsort; costs next to nothing where the order is there already. */
+void list_sort(struct list *, int (*order)(const void *, const void *));
+
+/* Texts that were copied into an arena of late: what comes again and again is kept once. Start with {0}. */
+struct recent {
+	const char *text[1 << 10];
+};
+/* As arena_copy, or what it gave for the same bytes before; recent NULL: a copy. Not to be written to. */
+const char *recent_copy(struct arena *, struct recent *, const char *bytes, size_t size);
 
 bool text_equal(const char *a, const char *b); /* NULL equals NULL only */
 bool text_starts(const char *text, const char *prefix);

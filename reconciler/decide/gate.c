@@ -70,8 +70,7 @@ void gate_digest(struct planner *planner)
 	for (uint32_t i = 0; i < planner->plan->changes.count; i++)
 		if (is_gated(planner->plan->changes.item[i]))
 			list_add(planner->arena, &gated, planner->plan->changes.item[i]);
-	if (gated.count > 1)
-		qsort(gated.item, gated.count, sizeof *gated.item, by_object);
+	list_sort(&gated, by_object);
 	BUFFER_SCOPED text = {0};
 	struct json json = json_to_buffer(&text, false);
 	json_open_array(&json, NULL);
@@ -135,8 +134,7 @@ void gate_removals(struct planner *planner)
 		if (change->kind == CHANGE_DESTROY)
 			list_add(planner->arena, &removals, change);
 	}
-	if (removals.count > 1)
-		qsort(removals.item, removals.count, sizeof *removals.item, by_object);
+	list_sort(&removals, by_object);
 	int64_t left = removals_left(planner);
 	for (uint32_t i = 0; i < removals.count; i++) {
 		struct change *change = removals.item[i];

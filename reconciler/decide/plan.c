@@ -199,8 +199,7 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 	gate_digest(&planner);
 	gate_removals(&planner);
 	drop_empty(plan);
-	if (plan->changes.count > 1)
-		qsort(plan->changes.item, plan->changes.count, sizeof *plan->changes.item, by_object);
+	list_sort(&plan->changes, by_object);
 	stagger(&planner);
 	for (uint32_t i = 0; i < plan->changes.count; i++) {
 		struct change *change = plan->changes.item[i];

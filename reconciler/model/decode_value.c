@@ -142,7 +142,7 @@ static bool text_decode(struct decoder *decoder, const struct place *place, cons
 			return decode_wrong(
 				decoder, place, node, NULL, "expected one line without control characters");
 	}
-	*out = arena_copy(decoder->arena, node->text, node->size);
+	*out = recent_copy(decoder->arena, decoder->options->recent, node->text, node->size);
 	return true;
 }
 
@@ -329,7 +329,8 @@ static bool map_decode(struct decoder *decoder, const struct place *place, const
 		} else if (!free_decode(decoder, &inside, value, &pair->value)) {
 			good = false;
 		} else {
-			pair->key = arena_copy(decoder->arena, key->text, key->size);
+			pair->key =
+				recent_copy(decoder->arena, decoder->options->recent, key->text, key->size);
 			pair->at = decode_mark(decoder, value);
 			out->count++;
 		}

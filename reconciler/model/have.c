@@ -74,16 +74,6 @@ static int by_path(const void *a, const void *b)
 	return strcmp((*(struct HaveFile *const *)a)->path, (*(struct HaveFile *const *)b)->path);
 }
 
-/* Drivers mostly list things in their documented order, which is seen faster than made. */
-static void sort(struct list *list, int (*order)(const void *, const void *))
-{
-	for (uint32_t i = 1; i < list->count; i++)
-		if (order(&list->item[i - 1], &list->item[i]) > 0) {
-			qsort(list->item, list->count, sizeof *list->item, order);
-			return;
-		}
-}
-
 static struct list sorted_copy(
 	struct arena *arena, const struct list *list, int (*order)(const void *, const void *))
 {
@@ -91,17 +81,17 @@ static struct list sorted_copy(
 		.item = arena_array(arena, void *, list->count), .count = list->count, .room = list->count};
 	if (list->count)
 		memcpy(copy.item, list->item, sizeof *list->item * list->count);
-	sort(&copy, order);
+	list_sort(&copy, order);
 	return copy;
 }
 
 void have_sort(struct have *have)
 {
 	struct Observation *found = have->found;
-	sort(&found->domains, by_domid);
-	sort(&found->volumes, by_volume_name);
-	sort(&found->images, by_image_name);
-	sort(&found->files, by_path);
+	list_sort(&found->domains, by_domid);
+	list_sort(&found->volumes, by_volume_name);
+	list_sort(&found->images, by_image_name);
+	list_sort(&found->files, by_path);
 	have->domains_by_uuid = sorted_copy(have->arena, &found->domains, by_uuid);
 	have->domains_by_name = sorted_copy(have->arena, &found->domains, by_name);
 	have->volumes_by_uid = sorted_copy(have->arena, &found->volumes, by_volume_uid);

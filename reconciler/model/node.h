@@ -19,6 +19,7 @@ struct decode_options {
 	bool strict;		 /* manifests: unknown keys, OBSERVED fields and loose scalars are errors with marks */
 	const char *object;	 /* for diagnostics, or NULL */
 	const struct mark *mark; /* not strict: what at[] is set to (&mark_observed) */
+	struct recent *recent;	 /* where one arena takes many objects: texts that repeat are shared; or NULL */
 };
 /* In a manifest: the field stands there, but its value was wrong (a diagnostic says how). Only want/ sees it. */
 extern const struct mark mark_broken;

@@ -21,6 +21,7 @@ struct reader {
 	const char *at, *end;
 	struct Observation *found;
 	struct node *unknown;
+	struct recent recent;
 };
 
 static struct mark place(const struct reader *reader, const char *at)
@@ -103,7 +104,7 @@ static struct node *value_read(struct reader *reader, struct arena *scratch)
 static void *object_read(struct reader *reader, const struct type *type, const struct node *node,
 	const char *at, const char *what)
 {
-	struct decode_options options = {.mark = &mark_observed};
+	struct decode_options options = {.mark = &mark_observed, .recent = &reader->recent};
 	void *object = decode(reader->arena, type, node, &options, reader->said);
 	const struct diagnostic *first;
 	size_t count = report_all(reader->said, &first);

@@ -64,8 +64,7 @@ void complete_identities(struct loading *loading)
 		if (!spec->shutdown)
 			spec->shutdown = type_new(loading->arena, &type_Shutdown);
 	}
-	if (loading->want->uids.count)
-		qsort(loading->want->uids.item, loading->want->uids.count, sizeof(void *), text_order);
+	list_sort(&loading->want->uids, text_order);
 }
 
 static void complete_image(struct loading *loading, const struct loaded *loaded)
@@ -155,8 +154,7 @@ static void index_volumes(struct want *want)
 	*index = (struct list){0};
 	for (uint32_t i = 0; i < want->volumes.count; i++)
 		list_add(want->arena, index, want->volumes.item[i]);
-	if (index->count)
-		qsort(index->item, index->count, sizeof(void *), volume_by_uid);
+	list_sort(index, volume_by_uid);
 }
 
 /* Declared volumes come first, because disks look them up; objects are in order, so the lists are. */
@@ -180,8 +178,7 @@ void complete_lists(struct loading *loading)
 		if (order[i] != KIND_IMAGE)
 			index_volumes(want);
 	}
-	if (want->volumes.count)
-		qsort(want->volumes.item, want->volumes.count, sizeof(void *), volume_by_name);
+	list_sort(&want->volumes, volume_by_name);
 	for (uint32_t i = 0; i < want->volumes.count; i++)
 		((struct wanted_volume *)want->volumes.item[i])->index = i;
 }

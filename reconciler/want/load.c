@@ -88,15 +88,15 @@ static void document_load(struct loading *loading, struct source_file *file, con
 	const char *name = member_text(member(root, "metadata"), "name");
 	object->kind = kind;
 	object->root = file->root;
-	object->name = arena_text(loading->arena, name ? name : "");
 	object->text = name ? arena_format(loading->arena, "%s/%s", kind_name[kind], name) : kind_name[kind];
+	object->name = name ? strchr(object->text, '/') + 1 : "";
 	struct mark *at = arena_make(loading->arena, struct mark);
 	*at = root->mark;
 	object->at = at;
 	loaded->file = file;
 
 	size_t errors = report_count(loading->report, SEVERITY_ERROR);
-	struct decode_options options = {.strict = true, .object = object->text};
+	struct decode_options options = {.strict = true, .object = object->text, .recent = &loading->recent};
 	object->body = decode(loading->arena, kind_type(kind), root, &options, loading->report);
 	const struct Metadata *metadata = loaded_metadata(loaded);
 	shape_require(loading, loaded);
@@ -176,8 +176,7 @@ static struct want *loading_end(struct loading *loading)
 	ARENA_SCOPED scratch = arena_new();
 	for (uint32_t i = 0; i < loading->files.count; i++)
 		file_load(loading, loading->files.item[i], scratch);
-	if (want->objects.count)
-		qsort(want->objects.item, want->objects.count, sizeof(void *), object_compare);
+	list_sort(&want->objects, object_compare);
 	cross_check_names(loading);
 	complete_identities(loading);
 	cross_check_identities(loading);

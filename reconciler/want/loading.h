@@ -16,6 +16,7 @@ struct loading {
 	const struct load_options *options;
 	struct want *want;
 	struct list files; /* struct source_file */
+	struct recent recent;
 };
 
 /* Was the field set by the author, and did it decode? THERE: it stands in the file, good or not. */

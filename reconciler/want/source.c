@@ -91,36 +91,48 @@ static void file_add(struct walk *walk, const char *name, const char *path)
 	}
 }
 
-static int name_compare(const void *a, const void *b)
+/* What a folder lists. */
+struct entry {
+	const char *name;
+	unsigned char type; /* as readdir tells it: DT_UNKNOWN and DT_LNK do not say what is there */
+};
+
+static int entry_compare(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp((*(struct entry *const *)a)->name, (*(struct entry *const *)b)->name);
 }
 
-/* The names of a folder in order, without dot names; false when they could not be read to the end. */
-static bool names_read(struct walk *walk, DIR *folder, struct list *names)
+/* The entries of a folder in order, without dot names; false when they could not be read to the end. */
+static bool entries_read(struct arena *arena, DIR *folder, struct list *entries)
 {
 	for (;;) {
 		errno = 0;
 		struct dirent *entry = readdir(folder);
 		if (!entry)
 			break;
-		if (entry->d_name[0] != '.')
-			list_add(walk->arena, names, arena_text(walk->arena, entry->d_name));
+		if (entry->d_name[0] == '.')
+			continue;
+		struct entry *kept = arena_make(arena, struct entry);
+		*kept = (struct entry){.name = arena_text(arena, entry->d_name), .type = entry->d_type};
+		list_add(arena, entries, kept);
 	}
 	int error = errno;
-	if (names->count)
-		qsort(names->item, names->count, sizeof(*names->item), name_compare);
+	list_sort(entries, entry_compare);
 	errno = error;
 	return !error;
 }
 
 static void folder_walk(struct walk *walk, const char *name, const char *path);
 
-static void entry_walk(struct walk *walk, int folder, const char *entry, const char *name, const char *path)
+static void entry_walk(
+	struct walk *walk, int folder, const struct entry *entry, const char *name, const char *path)
 {
 	struct stat stat;
-	if (fstatat(folder, entry, &stat, 0) != 0) {
-		if (is_manifest(entry)) {
+	if (entry->type == DT_REG) {
+		if (is_manifest(entry->name))
+			file_add(walk, name, path);
+	} else if (fstatat(folder, entry->name, &stat, 0) != 0) {
+		if (is_manifest(entry->name)) {
 			file_add(walk, name, path);
 		} else if (errno != ENOENT) {
 			/* a dangling link to nowhere holds no manifests; anything else might */
@@ -129,7 +141,7 @@ static void entry_walk(struct walk *walk, int folder, const char *entry, const c
 		}
 	} else if (S_ISDIR(stat.st_mode)) {
 		folder_walk(walk, name, path);
-	} else if (is_manifest(entry)) {
+	} else if (is_manifest(entry->name)) {
 		file_add(walk, name, path);
 	}
 }
@@ -160,17 +172,21 @@ static void folder_walk(struct walk *walk, const char *name, const char *path)
 	walk->above[walk->depth].inode = stat.st_ino;
 	walk->depth++;
 
-	struct list names = {0};
-	if (!names_read(walk, folder, &names)) {
+	ARENA_SCOPED scratch = arena_new();
+	struct list entries = {0};
+	if (!entries_read(scratch, folder, &entries)) {
 		walk->root->readable = false;
 		path_error(walk, name, NULL, "the folder cannot be read to its end: %m");
 	}
+	const bool absolute = strcmp(name, path) == 0;
 	const char *slash = text_ends(name, "/") ? "" : "/";
-	for (uint32_t i = 0; i < names.count; i++) {
-		const char *entry = names.item[i];
-		entry_walk(walk, dirfd(folder), entry,
-			arena_format(walk->arena, "%s%s%s", name, slash, entry),
-			arena_format(walk->arena, "%s/%s", strcmp(path, "/") ? path : "", entry));
+	for (uint32_t i = 0; i < entries.count; i++) {
+		const struct entry *entry = entries.item[i];
+		const char *below = arena_format(walk->arena, "%s%s%s", name, slash, entry->name);
+		const char *below_path = absolute ? below
+						  : arena_format(walk->arena, "%s/%s",
+							    strcmp(path, "/") ? path : "", entry->name);
+		entry_walk(walk, dirfd(folder), entry, below, below_path);
 	}
 	walk->depth--;
 }
