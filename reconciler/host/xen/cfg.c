@@ -22,7 +22,7 @@ static void __attribute__((format(printf, 2, 3))) fail(struct cfg *cfg, const ch
 	char text[512];
 	va_list arguments;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	struct buffer message = {0};
 	buffer_escaped(&message, text, strlen(text), sizeof(text));

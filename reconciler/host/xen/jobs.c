@@ -73,7 +73,7 @@ static void job_end(struct job *job, enum outcome outcome, const char *message, 
 	job->hint = hint;
 	job->step = NULL;
 	if (job->file)
-		remove(job->file);
+		(void)remove(job->file);
 }
 
 void job_done(struct job *job, const char *remark)

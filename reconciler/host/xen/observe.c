@@ -17,7 +17,6 @@
 #include "model/quantity.h"
 #include <glob.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -76,7 +75,7 @@ static const char *info_value(struct arena *arena, const char *text, const char 
 static int64_t info_number(struct arena *arena, const char *text, const char *key)
 {
 	const char *value = info_value(arena, text, key);
-	return value && *value >= '0' && *value <= '9' ? atoll(value) : -1;
+	return store_decimal(value);
 }
 
 static bool know_host(struct xen_host *xen, struct have *have)

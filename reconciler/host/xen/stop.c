@@ -24,8 +24,7 @@ static void note_trouble(struct job *job)
 /* The request would be obeyed whenever the guest wakes up. */
 static void withdraw_request(struct job *job, int64_t domid)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/local/domain/%lld/control/shutdown", (long long)domid);
+	const char *path = arena_format(job->arena, "/local/domain/%lld/control/shutdown", (long long)domid);
 	const char *request = store_read(job->xen->store, job->arena, REQUEST_LIMIT, "%s", path);
 	if (request && *request && !store_write(job->xen->store, path, ""))
 		job->trouble = "the request could not be withdrawn";

@@ -96,20 +96,25 @@ char *store_read(struct store *store, struct arena *arena, size_t limit, const c
 	return fits ? read_path(store, arena, limit, path) : NULL;
 }
 
-int64_t store_number(struct store *store, const char *format, ...)
+int64_t store_decimal(const char *text)
 {
-	char path[PATH_SIZE], *end;
-	va_list arguments;
-	va_start(arguments, format);
-	bool fits = path_format(path, format, arguments);
-	va_end(arguments);
-	ARENA_SCOPED arena = arena_new();
-	const char *text = fits ? read_path(store, arena, 32, path) : NULL;
+	char *end;
 	if (!text || *text < '0' || *text > '9')
 		return -1;
 	errno = 0;
 	long long value = strtoll(text, &end, 10);
 	return *end || errno ? -1 : value;
+}
+
+int64_t store_number(struct store *store, const char *format, ...)
+{
+	char path[PATH_SIZE];
+	va_list arguments;
+	va_start(arguments, format);
+	bool fits = path_format(path, format, arguments);
+	va_end(arguments);
+	ARENA_SCOPED arena = arena_new();
+	return fits ? store_decimal(read_path(store, arena, 32, path)) : -1;
 }
 
 struct list store_names(struct store *store, struct arena *arena, const char *format, ...)
@@ -173,12 +178,12 @@ static bool forbid(struct store *store, const char *path)
 
 bool store_set_mark(struct store *store, const char *owner, const char *uuid, const char *text)
 {
-	char path[PATH_SIZE], folder[PATH_SIZE];
+	static const char folder[] = "/tool/xensteer";
+	char path[PATH_SIZE];
 	if (!mark_path(path, owner, uuid))
 		return false;
 	/* a new node inherits the permissions of its parent: so the folders are closed before the mark is
 	 * made */
-	snprintf(folder, sizeof(folder), "/tool/xensteer");
 	int tries = 0;
 	do {
 		errno = ENOTCONN;
@@ -246,10 +251,10 @@ struct list store_devices(struct store *store, struct arena *arena, int64_t domi
 	struct list names = store_names(store, arena, "/libxl/%lld/device/%s", (long long)domid, kind);
 	for (uint32_t i = 0; i < names.count; i++) {
 		const char *name = names.item[i];
-		char at[PATH_SIZE];
-		snprintf(at, sizeof(at), "/libxl/%lld/device/%s/%.32s", (long long)domid, kind, name);
+		const char *at =
+			arena_format(arena, "/libxl/%lld/device/%s/%s", (long long)domid, kind, name);
 		struct store_device *device = arena_make(arena, struct store_device);
-		device->number = atoll(name);
+		device->number = store_decimal(name);
 		device->vdev = store_read(store, arena, 32, "%s/dev", at);
 		device->backend = store_read(store, arena, 256, "%s/backend", at);
 		device->state = BACKEND_ABSENT;
@@ -277,8 +282,7 @@ bool store_backends_left(struct store *store, int64_t domid)
 bool store_device_model(struct store *store, int64_t domid)
 {
 	int64_t pid = store_number(store, "/local/domain/%lld/image/device-model-pid", (long long)domid);
-	char path[64];
 	struct stat found;
-	snprintf(path, sizeof(path), "/proc/%lld", (long long)pid);
-	return pid > 0 && stat(path, &found) == 0;
+	ARENA_SCOPED arena = arena_new();
+	return pid > 0 && stat(arena_format(arena, "/proc/%lld", (long long)pid), &found) == 0;
 }

@@ -17,6 +17,8 @@ char *store_read(struct store *, struct arena *, size_t limit, const char *forma
 	__attribute__((format(printf, 4, 5)));
 /* The same as a number; -1 where there is none or it is none. */
 int64_t store_number(struct store *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The number that a text of decimal digits is; -1 where it is none. */
+int64_t store_decimal(const char *text);
 /* Names below a node; none if it is not there. */
 struct list store_names(struct store *, struct arena *, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

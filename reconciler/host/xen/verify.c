@@ -25,10 +25,10 @@ enum {
 /* What QEMU says about a disk that it cannot serve; NULL if it says nothing. */
 static const char *qemu_words(struct arena *arena, const char *name)
 {
-	char path[256], tail[LOG_TAIL + 1];
+	char tail[LOG_TAIL + 1];
 	if (!name || strchr(name, '/'))
 		return NULL;
-	snprintf(path, sizeof(path), "/var/log/xen/qemu-dm-%.100s.log", name);
+	const char *path = arena_format(arena, "/var/log/xen/qemu-dm-%s.log", name);
 	FD_SCOPED fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 	ssize_t size = end < 0 ? -1 : pread(fd, tail, LOG_TAIL, end > LOG_TAIL ? end - LOG_TAIL : 0);
@@ -118,7 +118,8 @@ static void verify_look(struct job *job)
 	}
 	const bool restarts = !listed || listed->power == found_power_Dying ||
 			      (listed->power == found_power_Stopped && listed->ended == ended_reboot);
-	if (restarts && monitored(job))
+	const bool starts = listed && listed->power == found_power_Paused && now - job->since < PAUSED_LIMIT;
+	if (starts || (restarts && monitored(job)))
 		verify_again(job);
 	else if (!listed || listed->power == found_power_Dying)
 		job_fail(job, OUTCOME_TRANSIENT, NULL, "it is gone again");
@@ -128,8 +129,6 @@ static void verify_look(struct job *job)
 			"it ended by itself: %s", choice_ended[listed->ended]);
 	else if (listed->power == found_power_Running)
 		verify_devices(job, listed);
-	else if (now - job->since < PAUSED_LIMIT)
-		verify_again(job);
 	else
 		job_fail(job, OUTCOME_TRANSIENT, NULL, "it is paused");
 }

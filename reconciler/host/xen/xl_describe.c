@@ -57,7 +57,7 @@ static int choice_of(const cJSON *object, const char *key, const char *const *ch
 		return -1;
 	size_t size = strlen(word) + 1;
 	for (size_t i = 0; i < size; i++)
-		dashed[i] = word[i] == '_' ? '-' : word[i];
+		dashed[i] = (char)(word[i] == '_' ? '-' : word[i]);
 	return choice_find(choices, dashed);
 }
 
@@ -185,7 +185,8 @@ static void describe_nics(struct arena *arena, const cJSON *config, struct Domai
 		if (mac) {
 			char *lower = arena_text(arena, mac);
 			for (char *c = lower; *c; c++)
-				*c = (char)tolower((unsigned char)*c);
+				if (*c >= 'A' && *c <= 'F')
+					*c |= 'a' ^ 'A';
 			KNOW(nic, Nic, mac, lower);
 		}
 		if (bridge)

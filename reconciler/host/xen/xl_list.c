@@ -17,7 +17,7 @@ static bool is_uuid(const char *text)
 {
 	for (int i = 0; i < UID_SIZE - 1; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-		if (dash ? text[i] != '-' : !memchr("0123456789abcdef", text[i], 16) || !text[i])
+		if (dash ? text[i] != '-' : !text[i] || !strchr("0123456789abcdef", text[i]))
 			return false;
 	}
 	return !text[UID_SIZE - 1];
@@ -65,7 +65,7 @@ static bool columns(char *line, char *column[COLUMNS])
 static void judge(struct listed *listed, const char *state)
 {
 	static const char letters[] = "rscwS";
-	static const enum ended reasons[] = {
+	static const int reasons[] = {
 		ended_reboot, ended_suspend, ended_crash, ended_watchdog, ended_soft_reset};
 	listed->ended = -1;
 	if (state[LETTER_SHUT] == 's') {

@@ -5,7 +5,6 @@
 #include "host/xen/xen.h"
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOG_PREFIX "/var/log/xen/xl-"
@@ -56,7 +55,7 @@ static const char *log_name(struct arena *arena, const char *log)
 static ssize_t process_read(const char *pid, const char *what, char *out, size_t size, bool is_link)
 {
 	char path[64];
-	snprintf(path, sizeof(path), "/proc/%.20s/%s", pid, what);
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/%s", pid, what);
 	if (is_link)
 		return readlink(path, out, size - 1);
 	FD_SCOPED fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -78,7 +77,7 @@ void xl_processes(struct arena *arena, struct list *found)
 		if (!makes_guests(arguments, (size_t)size, &cfg))
 			continue;
 		struct xl_process *process = arena_make(arena, struct xl_process);
-		process->pid = atoll(entry->d_name);
+		process->pid = store_decimal(entry->d_name);
 		process->cfg = arena_text(arena, cfg);
 		size = process_read(entry->d_name, "fd/1", log, sizeof(log), true);
 		log[size > 0 ? size : 0] = '\0';
