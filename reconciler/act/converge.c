@@ -6,6 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+static const char the_host[] = "the host";
+
+/* A domain that is torn down may take half a minute: looking is tried a little longer than acting. */
+enum { UNSEEN_MORE = 2 };
+
 struct pass {
 	struct report *report;
 	struct have *have;
@@ -19,8 +24,10 @@ struct loop {
 	const struct want *want;
 	const struct converge_options *options;
 	struct arena *arena;
-	struct backoff failures; /* objects that failed or could not be seen */
+	struct backoff failures; /* objects that failed */
+	struct backoff unseen;   /* what could not be observed: objects, or "the host" */
 	struct backoff rounds;   /* how often each object was changed: one that never settles is given up */
+	struct list waiting;     /* const char *: objects that are not worked on in this pass */
 	int64_t deadline;        /* 0: none */
 	struct convergence result;
 };
@@ -57,7 +64,47 @@ static bool given_up(const struct backoff *backoff, const char *object)
 
 static bool waits(const struct loop *loop, const char *object)
 {
-	return backoff_waits(&loop->failures, object, clock_of(loop)) || given_up(&loop->rounds, object);
+	for (uint32_t i = 0; i < loop->waiting.count; i++)
+		if (strcmp(loop->waiting.item[i], object) == 0)
+			return true;
+	return false;
+}
+
+/* Does it need an action of an object that waits? */
+static bool needs_waiting(const struct loop *loop, const struct plan *plan, const struct change *change)
+{
+	for (uint32_t i = 0; i < change->actions.count; i++) {
+		const struct action *action = change->actions.item[i];
+		for (uint32_t k = 0; k < action->needs_count; k++) {
+			const struct action *needed = plan->actions.item[action->needs[k] - 1];
+			if (waits(loop, needed->change))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* An object waits with what it needs, whole: else its first actions would be done anew in each pass while the
+ * rest cannot be. */
+static void choose_waiting(struct loop *loop, const struct plan *plan)
+{
+	loop->waiting.count = 0;
+	for (uint32_t i = 0; i < plan->changes.count; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (backoff_waits(&loop->failures, change->object, clock_of(loop)) ||
+			given_up(&loop->rounds, change->object))
+			list_add(loop->arena, &loop->waiting, (void *)(uintptr_t)change->object);
+	}
+	for (bool more = loop->waiting.count; more;) {
+		more = false;
+		for (uint32_t i = 0; i < plan->changes.count; i++) {
+			const struct change *change = plan->changes.item[i];
+			if (waits(loop, change->object) || !needs_waiting(loop, plan, change))
+				continue;
+			list_add(loop->arena, &loop->waiting, (void *)(uintptr_t)change->object);
+			more = true;
+		}
+	}
 }
 
 static bool skip(void *context, const struct action *action)
@@ -72,21 +119,29 @@ static void told(void *context, const struct progress *progress)
 		loop->given->told(loop->given->context, progress);
 }
 
-/* Objects that are in order again are forgotten. */
-static void clear_settled(struct loop *loop, const struct plan *plan)
+/* Does the plan still ask for it (failures), or still not know it (unseen)? */
+static bool is_left(const struct pass *pass, const char *object, bool unseen)
 {
-	for (uint32_t i = 0; i < loop->failures.setbacks.count;) {
-		const struct setback *setback = loop->failures.setbacks.item[i];
-		bool differs = false;
-		for (uint32_t k = 0; k < plan->changes.count && !differs; k++) {
-			const struct change *change = plan->changes.item[k];
-			differs = strcmp(change->object, setback->object) == 0 &&
-				  (change->actions.count || change->kind == CHANGE_UNKNOWN);
-		}
-		if (differs)
+	if (unseen && strcmp(object, the_host) == 0)
+		return !pass->have->known;
+	for (uint32_t i = 0; i < pass->plan->changes.count; i++) {
+		const struct change *change = pass->plan->changes.item[i];
+		if (strcmp(change->object, object) == 0)
+			return change->kind == CHANGE_UNKNOWN || (!unseen && change->actions.count);
+	}
+	/* a host that is not seen says nothing about what is left on it */
+	return !unseen && !pass->have->known;
+}
+
+/* Objects that are in order again are forgotten. */
+static void clear_settled(struct backoff *backoff, const struct pass *pass, bool unseen)
+{
+	for (uint32_t i = 0; i < backoff->setbacks.count;) {
+		const struct setback *setback = backoff->setbacks.item[i];
+		if (is_left(pass, setback->object, unseen))
 			i++;
 		else
-			backoff_clear(&loop->failures, setback->object);
+			backoff_clear(backoff, setback->object);
 	}
 }
 
@@ -116,19 +171,37 @@ static void work(struct loop *loop, const struct pass *pass)
 		const struct failure *failure = execution.failures.item[i];
 		backoff_note(&loop->failures, failure->action->change, failure, clock_of(loop));
 	}
-	for (uint32_t i = 0; i < tried.count; i++)
-		backoff_note(&loop->rounds, ((struct change *)tried.item[i])->object, NULL, 0);
+	for (uint32_t i = 0; i < tried.count; i++) {
+		const char *object = ((struct change *)tried.item[i])->object;
+		struct setback *failure = backoff_find(&loop->failures, object);
+		if (backoff_note(&loop->rounds, object, NULL, 0)->given_up && failure)
+			failure->given_up = true;
+	}
+}
+
+static void note_unseen(struct loop *loop, const char *object)
+{
+	if (!backoff_waits(&loop->unseen, object, clock_of(loop)))
+		backoff_note(&loop->unseen, object, NULL, clock_of(loop));
 }
 
 /* What could not be seen may be seen a little later: a domain that is torn down, an xl that was busy. */
-static void note_unknown(struct loop *loop, const struct plan *plan)
+static void note_unknown(struct loop *loop, const struct pass *pass)
 {
-	for (uint32_t i = 0; i < plan->changes.count; i++) {
-		const struct change *change = plan->changes.item[i];
-		if (change->kind == CHANGE_UNKNOWN &&
-			!backoff_waits(&loop->failures, change->object, clock_of(loop)))
-			backoff_note(&loop->failures, change->object, NULL, clock_of(loop));
+	if (!pass->have->known)
+		note_unseen(loop, the_host);
+	for (uint32_t i = 0; i < pass->plan->changes.count; i++) {
+		const struct change *change = pass->plan->changes.item[i];
+		if (change->kind == CHANGE_UNKNOWN)
+			note_unseen(loop, change->object);
 	}
+}
+
+/* The next moment at which something may have become different; -1: none will come. */
+static int64_t next_moment(const struct loop *loop)
+{
+	const int64_t failures = backoff_next(&loop->failures), unseen = backoff_next(&loop->unseen);
+	return failures < 0 || (unseen >= 0 && unseen < failures) ? unseen : failures;
 }
 
 /* By the host's clock; nothing is in flight, so reap only lets time pass. Signals end it early. */
@@ -205,6 +278,7 @@ struct convergence converge(const struct executor *executor, const struct observ
 		.options = options,
 		.arena = arena,
 		.failures = {.arena = arena, .seed = options->seed, .most_tries = options->tries},
+		.unseen = {.arena = arena, .seed = options->seed, .most_tries = options->tries + UNSEEN_MORE},
 		.rounds = {.arena = arena, .seed = options->seed, .most_tries = options->tries * 3}};
 	loop.executor.context = &loop;
 	loop.executor.told = told;
@@ -213,14 +287,16 @@ struct convergence converge(const struct executor *executor, const struct observ
 	struct pass pass;
 	for (;;) {
 		pass_make(&loop, &pass);
-		clear_settled(&loop, pass.plan);
+		clear_settled(&loop.failures, &pass, false);
+		clear_settled(&loop.unseen, &pass, true);
 		if (stopped(&loop))
 			break;
+		choose_waiting(&loop, pass.plan);
 		if (has_work(&loop, pass.plan))
 			work(&loop, &pass);
 		else {
-			note_unknown(&loop, pass.plan);
-			const int64_t next = backoff_next(&loop.failures);
+			note_unknown(&loop, &pass);
+			const int64_t next = next_moment(&loop);
 			if (next < 0 || (loop.deadline && next >= loop.deadline))
 				break;
 			wait_until(&loop, next);
