@@ -3,6 +3,7 @@
  * something, or waits for the next moment at which something may be tried again, or is the last. */
 #include "act/converge.h"
 #include "act/backoff.h"
+#include "act/sweep.h"
 #include <string.h>
 #include <time.h>
 
@@ -303,6 +304,8 @@ struct convergence converge(const struct executor *executor, const struct observ
 		}
 		pass_free(&pass);
 	}
+	if (options->plan.prune && !options->plan.only && !loop.result.stopped)
+		sweep_records(observer, want, pass.have, pass.report);
 	loop.result.end = judge(&loop, &pass);
 	if (options->planned)
 		options->planned(executor->context, pass.plan, pass.have, loop.result.passes, true);

@@ -356,8 +356,10 @@ static const char *records_fit(struct scene *scene)
 	for (uint32_t i = 0; i < records.count; i++) {
 		const struct record_entry *entry = records.item[i];
 		const struct HaveDomain *domain = have_domain(have, entry->uuid);
-		if (!domain)
+		if (!domain && !entry->record->protect)
 			return fail(scene, "a record of %s is left over", entry->record->name);
+		if (!domain)
+			continue;
 		const char *record = record_text(scene->arena, entry->record);
 		if (!domain->mark || strcmp(record, record_text(scene->arena, domain->mark)) != 0)
 			return fail(scene, "the record and the mark of %s differ", entry->record->name);
