@@ -174,9 +174,7 @@ static bool write_ahead(struct scheduler *scheduler, struct task *task, struct f
 		*failure = failure_of_record(scheduler, task, "the record could not be written");
 		return false;
 	}
-	/* a domain that no manifest wants: its removal counts towards the cap */
-	if (verb_table[action->verb].forgets && !action->domain &&
-		!deletion_add(state_dir, (int64_t)time(NULL))) {
+	if (action->counted && !deletion_add(state_dir, action->uid, (int64_t)time(NULL))) {
 		*failure = failure_of_record(scheduler, task, "the removal could not be noted");
 		return false;
 	}
@@ -199,6 +197,11 @@ static void settle(struct scheduler *scheduler, const struct finished *result)
 		!record_remove(scheduler->executor->state_dir, action->uid))
 		report_warn(scheduler->report, action->at, action->object, "remove the file by hand",
 			"%s: its record could not be removed: %s", action->object, strerror(errno));
+	if (scheduler->executor->state_dir && action->counted &&
+		!deletion_end(scheduler->executor->state_dir, action->uid, (int64_t)time(NULL)))
+		report_warn(scheduler->report, action->at, action->object, NULL,
+			"%s: that its removal has ended could not be noted: %s", action->object,
+			strerror(errno));
 	tell(scheduler, PROGRESS_DONE, task, result);
 	succeed(scheduler, task);
 }

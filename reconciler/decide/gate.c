@@ -114,6 +114,16 @@ static bool is_empty_root(const struct planner *planner, const char *source)
 	return true;
 }
 
+/* A removal that was begun in the last hour is counted already: it may go on. */
+static bool is_begun(const struct planner *planner, const char *uid)
+{
+	const struct texts *removing = &planner->have->found->host->removing;
+	for (uint32_t i = 0; i < removing->count; i++)
+		if (strcmp(removing->item[i], uid) == 0)
+			return true;
+	return false;
+}
+
 static void gate(struct planner *planner, struct change *change, const char *reason)
 {
 	planner->plan->needs_consent = true;
@@ -143,6 +153,8 @@ void gate_removals(struct planner *planner)
 		if (is_empty_root(planner, source))
 			gate(planner, change,
 				arena_format(planner->arena, "there is no object left in %s", source));
+		else if (is_begun(planner, change->have ? change->have->uuid : change->have_volume->uid))
+			continue;
 		else if (left > 0)
 			left--;
 		else

@@ -57,7 +57,7 @@ static void block_prune(struct planner *planner, struct change *change, const ch
 		planner->plan->prune_reason = reason;
 }
 
-static void draft_remove(
+static struct draft *draft_remove(
 	struct planner *planner, struct change *change, const struct HaveVolume *volume, struct draft *after)
 {
 	struct draft *remove = draft_add(planner, change, verb_volume_remove,
@@ -67,6 +67,7 @@ static void draft_remove(
 	remove->action.uid = volume->uid;
 	if (change->blast < level_data_loss)
 		change->blast = level_data_loss;
+	return remove;
 }
 
 /* The inline volumes of a domain that goes: deleted or kept as their label says. */
@@ -114,6 +115,7 @@ static void prune_domain(struct planner *planner, const struct HaveDomain *have)
 		return;
 	}
 	struct draft *gone = plan_stop(planner, change, name, have, have->mark->shutdown, NULL);
+	gone->action.counted = true;
 	plan_inline_volumes(planner, change, have->uuid, gone);
 }
 
@@ -178,7 +180,7 @@ static void prune_volume(struct planner *planner, const struct HaveVolume *volum
 	if (obstacle)
 		block_prune(planner, change, obstacle);
 	else
-		draft_remove(planner, change, volume, NULL);
+		draft_remove(planner, change, volume, NULL)->action.counted = true;
 }
 
 void plan_prune(struct planner *planner)

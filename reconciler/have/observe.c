@@ -65,7 +65,10 @@ static void lay_records(const struct observer *observer, struct have *have, stru
 		else
 			domain->at[HaveDomain_owned] = NULL;
 	}
-	KNOW(have->found->host, HostFacts, deletions, deletion_count(observer->state_dir, observer->now));
+	struct HostFacts *host = have->found->host;
+	KNOW(host, HostFacts, deletions,
+		deletion_count(observer->state_dir, observer->now, have->arena, &host->removing));
+	host->at[HostFacts_removing] = &mark_observed;
 }
 
 struct have *observe(const struct observer *observer, const struct want *want, struct report *report)

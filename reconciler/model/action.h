@@ -41,6 +41,7 @@ struct action {
 	const struct Nic *nic;	   /* nic.*: likewise */
 	uint32_t layer;		   /* volume.create: which layer of the chain, from 0 */
 	int64_t number;		   /* set-memory: bytes; set-vcpus: count; shutdown: timeout in seconds */
+	bool counted;		   /* a removal that counts towards the cap of the hour */
 	bool escalates;		   /* shutdown: an action that destroys comes after; running out of time is no failure */
 	const struct Record *record; /* what to write before it, where its verb records */
 	const struct Label *label;   /* volume.create, volume.record: what the volume's label says, but for the chain */

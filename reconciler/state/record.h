@@ -23,9 +23,11 @@ bool record_remove(const char *state_dir, const char *uuid) __attribute__((warn_
 char *record_text(struct arena *, const struct Record *);
 struct Record *record_parse(struct arena *, const char *text);
 
-/* Deletions: seconds since the epoch, of the last hour. A journal that cannot be read counts as
- * DELETIONS_UNKNOWN, more than any cap allows, and cannot be added to (errno EBADMSG) until it is an hour
- * old. */
+/* Removals that were begun in the last hour: their number, and in the arena the uids of those that have not
+ * ended. `now` is seconds since the epoch. A journal that cannot be read counts as DELETIONS_UNKNOWN, more
+ * than any cap allows, and cannot be written (errno EBADMSG) until it is an hour old. Adding one that has not
+ * ended changes nothing: a removal that is tried again is still one. */
 enum { DELETIONS_UNKNOWN = 1000000 };
-int deletion_count(const char *state_dir, int64_t now);
-bool deletion_add(const char *state_dir, int64_t now) __attribute__((warn_unused_result));
+int deletion_count(const char *state_dir, int64_t now, struct arena *, struct texts *uids);
+bool deletion_add(const char *state_dir, const char *uid, int64_t now) __attribute__((warn_unused_result));
+bool deletion_end(const char *state_dir, const char *uid, int64_t now) __attribute__((warn_unused_result));

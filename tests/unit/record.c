@@ -176,15 +176,22 @@ Test(record, a_name_that_is_no_uuid_never_becomes_a_path)
 
 enum { NOW = 1700000000, HOUR = 3600 };
 
+static int deletions_at(int64_t now)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct texts uids;
+	return deletion_count("state", now, arena, &uids);
+}
+
 Test(deletion, counted_for_a_rolling_hour)
 {
-	cr_expect_eq(deletion_count("state", NOW), 0);
-	cr_assert(deletion_add("state", NOW));
-	cr_assert(deletion_add("state", NOW + 1800));
-	cr_expect_eq(deletion_count("state", NOW + 1800), 2);
-	cr_expect_eq(deletion_count("state", NOW + HOUR - 1), 2);
-	cr_expect_eq(deletion_count("state", NOW + HOUR), 1);
-	cr_expect_eq(deletion_count("state", NOW + 1800 + HOUR), 0);
+	cr_expect_eq(deletions_at(NOW), 0);
+	cr_assert(deletion_add("state", "uid-1", NOW));
+	cr_assert(deletion_add("state", "uid-2", NOW + 1800));
+	cr_expect_eq(deletions_at(NOW + 1800), 2);
+	cr_expect_eq(deletions_at(NOW + HOUR - 1), 2);
+	cr_expect_eq(deletions_at(NOW + HOUR), 1);
+	cr_expect_eq(deletions_at(NOW + 1800 + HOUR), 0);
 }
 
 Test(deletion, what_is_older_is_forgotten_when_one_is_added)
@@ -192,41 +199,62 @@ Test(deletion, what_is_older_is_forgotten_when_one_is_added)
 	ARENA_SCOPED arena = arena_new();
 	size_t size;
 	for (int i = 0; i < 5; i++)
-		cr_assert(deletion_add("state", NOW));
-	cr_assert(deletion_add("state", NOW + 2 * HOUR));
-	cr_expect_str_eq(file_read(arena, "state/deletions.json", 1000, &size), "[1700007200]\n");
+		cr_assert(deletion_add("state", "uid-3", NOW));
+	cr_assert(deletion_add("state", "uid-4", NOW + 2 * HOUR));
+	const char *text = file_read(arena, "state/deletions.json", 1000, &size);
+	cr_expect(strstr(text, "1700007200"), "%s", text);
+	cr_expect_not(strstr(text, "1700000000"), "%s", text);
 }
 
 Test(deletion, a_clock_that_was_far_ahead_does_not_hold_back_for_ever)
 {
-	cr_assert(deletion_add("state", NOW + 60));
-	cr_assert(deletion_add("state", NOW + 1000 * HOUR));
-	cr_expect_eq(deletion_count("state", NOW + 1000 * HOUR), 1);
-	cr_expect_eq(deletion_count("state", NOW), 0);
-	cr_assert(deletion_add("state", NOW + 60));
-	cr_expect_eq(deletion_count("state", NOW), 1, "a little ahead still counts");
+	cr_assert(deletion_add("state", "uid-5", NOW + 60));
+	cr_assert(deletion_add("state", "uid-6", NOW + 1000 * HOUR));
+	cr_expect_eq(deletions_at(NOW + 1000 * HOUR), 1);
+	cr_expect_eq(deletions_at(NOW), 0);
+	cr_assert(deletion_add("state", "uid-7", NOW + 60));
+	cr_expect_eq(deletions_at(NOW), 1, "a little ahead still counts");
 }
 
 Test(deletion, a_damaged_journal_counts_as_many_until_it_is_an_hour_old)
 {
-	static const char *const texts[] = {"", "[1700000000", "{}", "[\"1700000000\"]", "[17.5]", "[null]"};
+	static const char *const texts[] = {
+		"", "[{\"uid\": \"a\"", "{}", "[\"a\"]", "[{\"uid\": \"a\"}]", "[{\"time\": 1}]", "[null]"};
 	cr_assert_eq(mkdir("state", 0700), 0);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		scratch_write("state/deletions.json", texts[i]);
 		struct utimbuf fresh = {NOW - HOUR + 1, NOW - HOUR + 1};
 		cr_assert_eq(utime("state/deletions.json", &fresh), 0);
-		cr_expect_eq(deletion_count("state", NOW), DELETIONS_UNKNOWN, "%s", texts[i]);
-		cr_expect_not(deletion_add("state", NOW));
+		cr_expect_eq(deletions_at(NOW), DELETIONS_UNKNOWN, "%s", texts[i]);
+		cr_expect_not(deletion_add("state", "uid-8", NOW));
 		cr_expect_eq(errno, EBADMSG);
-		cr_expect_eq(deletion_count("state", NOW + 1), 0, "%s", texts[i]);
-		cr_expect(deletion_add("state", NOW + 1));
-		cr_expect_eq(deletion_count("state", NOW + 1), 1);
+		cr_expect_eq(deletions_at(NOW + 1), 0, "%s", texts[i]);
+		cr_expect(deletion_add("state", "uid-9", NOW + 1));
+		cr_expect_eq(deletions_at(NOW + 1), 1);
 	}
 }
 
 Test(deletion, an_unreadable_journal_counts_as_many)
 {
 	cr_assert(file_folders("state/deletions.json", 0700));
-	cr_expect_eq(deletion_count("state", NOW), DELETIONS_UNKNOWN);
-	cr_expect_not(deletion_add("state", NOW));
+	cr_expect_eq(deletions_at(NOW), DELETIONS_UNKNOWN);
+	cr_expect_not(deletion_add("state", "uid-10", NOW));
+}
+
+Test(deletion, one_that_is_tried_again_is_still_one)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct texts uids;
+	cr_assert(deletion_add("state", "a", NOW));
+	cr_assert(deletion_add("state", "b", NOW));
+	cr_assert(deletion_add("state", "a", NOW + 1));
+	cr_expect_eq(deletion_count("state", NOW + 1, arena, &uids), 2);
+	cr_assert_eq(uids.count, 2);
+	cr_expect_str_eq(uids.item[0], "a");
+	cr_assert(deletion_end("state", "a", NOW + 1));
+	cr_expect_eq(deletion_count("state", NOW + 1, arena, &uids), 2, "it stays counted");
+	cr_assert_eq(uids.count, 1);
+	cr_expect_str_eq(uids.item[0], "b");
+	cr_assert(deletion_add("state", "a", NOW + 2));
+	cr_expect_eq(deletion_count("state", NOW + 2, arena, &uids), 3, "made anew and removed again");
 }
