@@ -64,6 +64,8 @@ static void claim_found(struct claims *claims, const struct HaveDomain *domain)
 static void claim_wanted(
 	const struct planner *planner, struct claims *claims, const struct wanted_domain *domain)
 {
+	if (domain->spec->power == power_Stopped)
+		return;
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
 		if (!disk->volume)

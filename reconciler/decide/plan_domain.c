@@ -166,6 +166,7 @@ static bool ours(struct planner *planner, struct change *change, const struct wa
 		change_block(planner, change, CHANGE_BLOCKED,
 			arena_format(planner->arena,
 				"it belongs to the manifests in %s; --take-over makes it yours", source));
+		change->cause = CAUSE_LIMITS;
 		return false;
 	}
 	if (!KNOWN(have, HaveDomain, power) || have->power == found_power_Dying) {

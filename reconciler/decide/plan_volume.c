@@ -252,6 +252,15 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 						   : "storage could not be read");
 		return;
 	}
+	const struct Label *label = change->have_volume ? change->have_volume->label : NULL;
+	if (label && label->source && volume->object->root && !planner->options->take_over &&
+		!source_matches(label->source, volume->object->root)) {
+		change_block(planner, change, CHANGE_BLOCKED,
+			arena_format(planner->arena,
+				"it belongs to the manifests in %s; --take-over makes it yours", label->source));
+		change->cause = CAUSE_LIMITS;
+		return;
+	}
 	struct volume_plan *plan = plan_volume(planner, change, volume, NULL);
 	if (!plan->ready) {
 		change_block(planner, change, CHANGE_BLOCKED, plan->blocked);
