@@ -19,7 +19,7 @@ struct json json_to_buffer(struct buffer *buffer, bool pretty)
 static void put_bytes(struct json *json, const char *bytes, size_t size)
 {
 	if (json->file)
-		fwrite(bytes, 1, size, json->file);
+		fwrite_unlocked(bytes, 1, size, json->file);
 	else
 		buffer_bytes(json->buffer, bytes, size);
 }
@@ -36,9 +36,13 @@ static bool on_one_line(const struct json *json)
 
 static void line_break(struct json *json, int depth)
 {
-	put(json, "\n");
-	for (int i = 0; i < depth; i++)
-		put(json, "  ");
+	static const char spaces[] = "                                ";
+	put_bytes(json, "\n", 1);
+	for (size_t left = 2 * (size_t)depth; left;) {
+		const size_t part = left < sizeof(spaces) - 1 ? left : sizeof(spaces) - 1;
+		put_bytes(json, spaces, part);
+		left -= part;
+	}
 }
 
 /* Bytes from the start that are written as they are: printable ASCII but quote and backslash. */

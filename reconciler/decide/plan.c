@@ -15,7 +15,8 @@ const char *const change_name[CHANGE_KINDS] = {
 struct change *change_add(
 	struct planner *planner, const char *object, const struct object *subject, const struct mark *at)
 {
-	struct change *change = arena_make(planner->arena, struct change);
+	struct change *change = planner->spare ? planner->spare : arena_make(planner->arena, struct change);
+	planner->spare = NULL;
 	change->object = object;
 	change->subject = subject;
 	change->at = at;
@@ -145,16 +146,34 @@ static void list_unmanaged(struct planner *planner)
 	}
 }
 
-/* An object that is in order leaves no change behind. */
+static bool is_empty(const struct change *change)
+{
+	return !change->actions.count && !change->difference_count && !change->reason;
+}
+
+/* An object that is in order leaves no change behind: its memory is the next one's. */
+static void drop_last_empty(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	struct change *last = plan->changes.item[plan->changes.count - 1];
+	if (!is_empty(last))
+		return;
+	*last = (struct change){0};
+	planner->spare = last;
+	plan->changes.count--;
+	plan->summary.unchanged++;
+}
+
+/* The same for what became empty later. */
 static void drop_empty(struct plan *plan)
 {
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < plan->changes.count; i++) {
 		struct change *change = plan->changes.item[i];
-		if (change->actions.count || change->difference_count || change->reason)
-			plan->changes.item[kept++] = change;
-		else
+		if (is_empty(change))
 			plan->summary.unchanged++;
+		else
+			plan->changes.item[kept++] = change;
 	}
 	plan->changes.count = kept;
 }
@@ -187,13 +206,17 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 	planner.claims = claims_make(&planner);
 	for (uint32_t i = 0; i < want->volumes.count; i++) {
 		const struct wanted_volume *volume = want->volumes.item[i];
-		if (!volume->vdev && is_only(&planner, volume->object->text))
-			plan_declared_volume(&planner, volume);
+		if (volume->vdev || !is_only(&planner, volume->object->text))
+			continue;
+		plan_declared_volume(&planner, volume);
+		drop_last_empty(&planner);
 	}
 	for (uint32_t i = 0; i < want->domains.count; i++) {
 		const struct wanted_domain *domain = want->domains.item[i];
-		if (is_only(&planner, domain->object->text))
-			plan_domain(&planner, domain);
+		if (!is_only(&planner, domain->object->text))
+			continue;
+		plan_domain(&planner, domain);
+		drop_last_empty(&planner);
 	}
 	plan_prune(&planner);
 	gate_digest(&planner);

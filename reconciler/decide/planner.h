@@ -36,6 +36,7 @@ struct planner {
 	struct volume_plan *volumes; /* beside want->volumes */
 	struct image_plan *images;   /* beside want->images */
 	struct claims *claims;
+	struct change *spare; /* of an object that was in order; or NULL */
 };
 
 static inline struct volume_plan *volume_plan_of(const struct planner *planner, const struct wanted_volume *volume)

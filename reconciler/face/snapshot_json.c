@@ -1,6 +1,7 @@
 /* In comes an observation, out goes its JSON by the field tables. What must not be in it is taken out of
  * shallow copies of the two structs that hold it. */
 #include "face/snapshot_json.h"
+#include <sha2.h>
 
 void snapshot_json(struct json *json, const struct have *have, bool with_free)
 {
@@ -18,11 +19,30 @@ void snapshot_json(struct json *json, const struct have *have, bool with_free)
 	object_json(json, NULL, &type_Observation, &shown);
 }
 
+static ssize_t hash_write(void *context, const char *bytes, size_t size)
+{
+	SHA256Update(context, (const uint8_t *)bytes, size);
+	return (ssize_t)size;
+}
+
+static void stream_drop(FILE **stream)
+{
+	if (*stream)
+		fclose(*stream);
+}
+
+/* Hashed as it is written: as a text it would be larger than all else together. */
 void snapshot_serial(const struct have *have, char out[65])
 {
-	BUFFER_SCOPED text = {0};
-	struct json json = json_to_buffer(&text, false);
-
-	snapshot_json(&json, have, false);
-	text_sha256(text.text, text.size, out);
+	SHA2_CTX hash;
+	SHA256Init(&hash);
+	{
+		__attribute__((cleanup(stream_drop))) FILE *stream =
+			fopencookie(&hash, "w", (cookie_io_functions_t){.write = hash_write});
+		if (!stream)
+			memory_ended();
+		struct json json = json_to_file(stream, false);
+		snapshot_json(&json, have, false);
+	}
+	SHA256End(&hash, out);
 }
