@@ -43,13 +43,9 @@ static void judge(const struct diffing *diffing, struct difference *difference,
 /* The name of the volume that has this id on top, or the target as it was found. */
 static const char *const *name_of_target(const struct diffing *diffing, const struct Disk *disk)
 {
-	const struct list *volumes = &diffing->have->found->volumes;
-	for (uint32_t i = 0; disk->id && i < volumes->count; i++) {
-		const struct HaveVolume *volume = volumes->item[i];
-		struct link link;
-		if (have_volume_link(volume, &link) && link.id && strcmp(link.id, disk->id) == 0)
-			return &volume->name;
-	}
+	const struct HaveVolume *volume = disk->id ? have_volume_on(diffing->have, disk->id) : NULL;
+	if (volume)
+		return &volume->name;
 	return &disk->target;
 }
 

@@ -74,12 +74,11 @@ static struct draft *draft_remove(
 static void plan_inline_volumes(
 	struct planner *planner, struct change *change, const char *uuid, struct draft *after)
 {
-	const struct list *volumes = &planner->have->found->volumes;
+	uint32_t count;
+	struct HaveVolume *const *volumes = have_volumes_of(planner->have, uuid, &count);
 	const char *kept = NULL;
-	for (uint32_t i = 0; i < volumes->count; i++) {
-		const struct HaveVolume *volume = volumes->item[i];
-		if (!volume->label || !volume->label->domain || strcmp(volume->label->domain, uuid) != 0)
-			continue;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct HaveVolume *volume = volumes[i];
 		if (KNOWN(volume->label, Label, reclaim) && volume->label->reclaim == reclaim_Delete &&
 			!volume->label->protect)
 			draft_remove(planner, change, volume, after);

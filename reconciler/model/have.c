@@ -64,6 +64,31 @@ static int by_volume_uid(const void *a, const void *b)
 	return strcmp(one->uid ? one->uid : "", two->uid ? two->uid : "");
 }
 
+static const char *volume_id(const struct HaveVolume *volume)
+{
+	struct link link;
+	return have_volume_link(volume, &link) && link.id ? link.id : "";
+}
+
+static int by_volume_id(const void *a, const void *b)
+{
+	int order =
+		strcmp(volume_id(*(struct HaveVolume *const *)a), volume_id(*(struct HaveVolume *const *)b));
+	return order ? order : by_volume_name(a, b);
+}
+
+static const char *volume_domain(const struct HaveVolume *volume)
+{
+	return volume->label && volume->label->domain ? volume->label->domain : "";
+}
+
+static int by_volume_domain(const void *a, const void *b)
+{
+	int order = strcmp(
+		volume_domain(*(struct HaveVolume *const *)a), volume_domain(*(struct HaveVolume *const *)b));
+	return order ? order : by_volume_name(a, b);
+}
+
 static int by_image_name(const void *a, const void *b)
 {
 	return strcmp((*(struct HaveImage *const *)a)->name, (*(struct HaveImage *const *)b)->name);
@@ -94,7 +119,43 @@ void have_sort(struct have *have)
 	list_sort(&found->files, by_path);
 	have->domains_by_uuid = sorted_copy(have->arena, &found->domains, by_uuid);
 	have->domains_by_name = sorted_copy(have->arena, &found->domains, by_name);
+	have->volumes_by_id = sorted_copy(have->arena, &found->volumes, by_volume_id);
+	have->volumes_by_domain = sorted_copy(have->arena, &found->volumes, by_volume_domain);
 	have->volumes_by_uid = sorted_copy(have->arena, &found->volumes, by_volume_uid);
+}
+
+/* The first volume of a list, sorted by what `key_of` gives, that is not before `key`. */
+static uint32_t first_volume(
+	const struct list *list, const char *(*key_of)(const struct HaveVolume *), const char *key)
+{
+	uint32_t low = 0, high = list->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (strcmp(key_of(list->item[middle]), key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct HaveVolume *have_volume_on(const struct have *have, const char *id)
+{
+	const struct list *list = &have->volumes_by_id;
+	const uint32_t first = first_volume(list, volume_id, id);
+	return *id && first < list->count && strcmp(volume_id(list->item[first]), id) == 0 ? list->item[first]
+											   : NULL;
+}
+
+struct HaveVolume *const *have_volumes_of(const struct have *have, const char *domain_uid, uint32_t *count)
+{
+	const struct list *list = &have->volumes_by_domain;
+	const uint32_t first = first_volume(list, volume_domain, domain_uid);
+	*count = 0;
+	while (first + *count < list->count &&
+		strcmp(volume_domain(list->item[first + *count]), domain_uid) == 0)
+		++*count;
+	return *count ? (struct HaveVolume *const *)&list->item[first] : NULL;
 }
 
 /* The first item of a sorted list whose key (a text at `offset` in the item) is `key`. */
