@@ -1,6 +1,7 @@
 #include "base/arena.h"
 #include <criterion/criterion.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 Test(arena, pieces_are_zeroed_aligned_and_apart)
@@ -58,6 +59,42 @@ Test(arena, texts)
 	cr_assert_str_eq(arena_format(arena, "%s-%d", "web", 12), "web-12");
 	char *longest = arena_format(arena, "%0*d", 9000, 7);
 	cr_assert_eq(strlen(longest), 9000);
+}
+
+Test(arena, texts_and_other_pieces_do_not_meet)
+{
+	ARENA_SCOPED arena = arena_new();
+	char *texts[2000];
+	unsigned char *pieces[2000];
+	for (size_t i = 0; i < 2000; i++) {
+		texts[i] = arena_format(arena, "%0*zu", (int)(i % 400) + 1, i);
+		pieces[i] = arena_alloc(arena, i % 90 + 1);
+		memset(pieces[i], 0xff, i % 90 + 1);
+	}
+	for (size_t i = 0; i < 2000; i++) {
+		char expected[512];
+		snprintf(expected, sizeof expected, "%0*zu", (int)(i % 400) + 1, i);
+		cr_assert_str_eq(texts[i], expected);
+	}
+}
+
+Test(arena, reset_gives_zeroed_memory_again_and_takes_no_more)
+{
+	ARENA_SCOPED arena = arena_new();
+	size_t size = 0;
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 300; i++) {
+			unsigned char *piece = arena_alloc(arena, 100);
+			for (size_t j = 0; j < 100; j++)
+				cr_assert_eq(piece[j], 0);
+			memset(piece, 0xff, 100);
+			cr_assert_str_eq(arena_text(arena, "web-1"), "web-1");
+		}
+		if (round == 1)
+			size = arena_size(arena);
+		arena_reset(arena);
+	}
+	cr_assert_leq(arena_size(arena), size);
 }
 
 Test(arena, impossible_size_ends_the_program, .exit_code = 1)

@@ -1,5 +1,7 @@
 #include "base/text.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -180,4 +182,40 @@ Test(text, beneath)
 	cr_assert_not(text_beneath("/ab", "/a"));
 	cr_assert_not(text_beneath("/", "/a"));
 	cr_assert_not(text_beneath("/b/a", "/a"));
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+Test(text, a_list_is_sorted_from_any_order)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct list list = {0};
+	list_sort(&list, by_text);
+	for (int i = 0; i < 1000; i++)
+		list_add(arena, &list, arena_format(arena, "%03d", i * 7 % 1000));
+	list_sort(&list, by_text);
+	list_sort(&list, by_text);
+	for (int i = 0; i < 1000; i++)
+		cr_assert_eq(atoi(list.item[i]), i);
+}
+
+Test(text, what_repeats_is_kept_once_and_what_differs_apart)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct recent recent = {0};
+	const char *first = recent_copy(arena, &recent, "xenbr0, and more", 6);
+	cr_assert_str_eq(first, "xenbr0");
+	cr_assert_eq(recent_copy(arena, &recent, "xenbr0", 6), first);
+	cr_assert_neq(recent_copy(arena, NULL, "xenbr0", 6), first);
+	/* more texts than it remembers: those that share a place push each other out, none is mixed up */
+	for (int i = 0; i < 20000; i++) {
+		char text[16];
+		int length = snprintf(text, sizeof text, "%d", i % 5000);
+		cr_assert_str_eq(recent_copy(arena, &recent, text, (size_t)length), text);
+	}
+	cr_assert_str_eq(recent_copy(arena, &recent, "", 0), "");
+	cr_assert_eq(memcmp(recent_copy(arena, &recent, "a\0b", 3), "a\0b", 4), 0);
 }
