@@ -173,6 +173,14 @@ static long folder_size(const char *folder)
 	return size;
 }
 
+static long snapshot_size(const char *scratch, int count, const char *name)
+{
+	char path[96];
+	struct stat status;
+	snprintf(path, sizeof path, "%s/%d/%s", scratch, count, name);
+	return stat(path, &status) == 0 ? status.st_size : 0;
+}
+
 static void measure(char *self, char *program, const char *folder, int rounds, long memory[TASKS])
 {
 	double cpu[TASKS][ROUNDS_MOST], wall[TASKS][ROUNDS_MOST];
@@ -228,13 +236,22 @@ int main(int argc, char **argv)
 		measure("/proc/self/exe", argv[2], folder, rounds, memory[i]);
 		fflush(stdout);
 	}
-	const double more = counts[1] - counts[0], text_each = (double)(text[1] - text[0]) / more;
-	printf("peak memory, KiB %15d %9d   bytes per domain beyond its %.0f of text (aim: under 4096)\n",
-		counts[0], counts[1], text_each);
-	for (int i = 0; i < TASKS; i++)
-		printf("%-28s %3ld %9ld %9.0f\n", tasks[i].name, memory[0][i], memory[1][i],
-			(double)(memory[1][i] - memory[0][i]) * 1024 / more -
-				(tasks[i].snapshot ? text_each : 0));
+	const double more = counts[1] - counts[0];
+	printf("peak memory, KiB %13d %9d   bytes per domain beyond its text (aim: under 4096)\n", counts[0],
+		counts[1]);
+	printf("%38s   %10s  %s\n", "", "manifest", "manifest and snapshot");
+	for (int i = 0; i < TASKS; i++) {
+		const double each = (double)(memory[1][i] - memory[0][i]) * 1024 / more;
+		const char *snapshot = tasks[i].snapshot;
+		printf("%-25s %4ld %9ld", tasks[i].name, memory[0][i], memory[1][i]);
+		if (snapshot)
+			printf("   %10.0f  %.0f", each - (double)(text[1] - text[0]) / more,
+				each - (double)(text[1] - text[0] +
+						snapshot_size(scratch, counts[1], snapshot) -
+						snapshot_size(scratch, counts[0], snapshot)) /
+						more);
+		printf("\n");
+	}
 	remove_folder(scratch);
 	return 0;
 }
