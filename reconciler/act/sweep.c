@@ -39,7 +39,8 @@ void sweep_records(const struct observer *observer, const struct want *want, con
 	for (uint32_t i = 0; i < records.count; i++) {
 		const struct record_entry *entry = records.item[i];
 		const struct Record *record = entry->record;
-		if (!text_equal(record->owner, observer->owner) || record->protect ||
+		const bool remembered = record->protect && !want_names(want, entry->uuid);
+		if (!text_equal(record->owner, observer->owner) || remembered ||
 			!is_of_these_manifests(want, record->source) || have_domain(have, entry->uuid) ||
 			may_run(want, entry->uuid))
 			continue;

@@ -4,6 +4,6 @@
 #include "have/observe.h"
 
 /* Removes the records of this owner and of these manifests whose domain was not found and is not wanted to
- * run, unless they say protect. Does nothing where the host, the records or the manifests are not known
- * whole. */
+ * run; one that says protect stays as long as no manifest names it. Does nothing where the host, the records
+ * or the manifests are not known whole. */
 void sweep_records(const struct observer *, const struct want *, const struct have *, struct report *);
