@@ -125,7 +125,8 @@ static void plan_running(struct planner *planner, struct change *change, const s
 			if (change->difference_allowed[i])
 				draft_live(planner, change, domain, have, i);
 		label_inline_volumes(planner, change, domain);
-		if (have->mark && !record_same(planner, domain, have)) {
+		const bool stale = KNOWN(have, HaveDomain, markStale) && have->markStale;
+		if (have->mark && (stale || !record_same(planner, domain, have))) {
 			struct draft *draft =
 				draft_of(planner, change, verb_domain_record, domain, have, NULL, NULL);
 			draft->action.record = record_of(planner, domain, have);

@@ -35,6 +35,20 @@ static void name_nics(struct DomainSpec *spec, const struct Record *record)
 	}
 }
 
+/* A record is on the disk before the action that writes the mark: where that failed, they differ. A mark may
+ * lack what is long (host/xen). */
+static bool mark_is_stale(const struct Record *record, const struct Record *mark)
+{
+	if (!mark)
+		return true;
+	struct Record comparable = *record;
+	if (!KNOWN(mark, Record, nics))
+		comparable.at[Record_nics] = NULL;
+	if (!KNOWN(mark, Record, xl))
+		comparable.at[Record_xl] = NULL;
+	return !object_same(&type_Record, &comparable, mark);
+}
+
 static void lay_over(struct HaveDomain *domain, const struct Record *record, const char *owner)
 {
 	const struct Record *mark = record ? record : domain->mark;
@@ -42,6 +56,8 @@ static void lay_over(struct HaveDomain *domain, const struct Record *record, con
 	KNOW(domain, HaveDomain, owned, owned);
 	if (!owned)
 		return;
+	if (record && mark_is_stale(record, domain->mark))
+		KNOW(domain, HaveDomain, markStale, true);
 	KNOW(domain, HaveDomain, mark, (struct Record *)(uintptr_t)mark);
 	if (!domain->spec)
 		return;
