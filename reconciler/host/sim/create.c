@@ -113,6 +113,9 @@ static struct DomainSpec *spec_found(struct arena *arena, const struct DomainSpe
 		KNOW(spec->scheduler, Scheduler, cap, 0);
 	KNOW(spec, DomainSpec, boot, boot_found(arena, want->boot));
 	spec->at[DomainSpec_xl] = spec->at[DomainSpec_disks] = spec->at[DomainSpec_nics] = &mark_observed;
+	spec->at[DomainSpec_graphics] = &mark_observed; /* NULL: known to have none */
+	if (spec->graphics && spec->graphics->vnc)
+		spec->graphics->vnc->at[Vnc_listen] = &mark_observed; /* the default, where it was not said */
 	return spec;
 }
 
