@@ -93,6 +93,9 @@ static enum disk_format wanted_format(const struct diffing *diffing, const struc
 	const struct Layer *top = volume->chain.item[volume->chain.count - 1];
 	if (top->overlay)
 		return disk_format_qcow2;
+	const struct wanted_image *image = top->image ? want_image(diffing->want, top->image->name) : NULL;
+	if (image)
+		return image->format;
 	return top->file ? (enum disk_format)top->file->format : disk_format_raw;
 }
 
