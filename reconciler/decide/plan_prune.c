@@ -118,24 +118,41 @@ static void prune_domain(struct planner *planner, const struct HaveDomain *have)
 	plan_inline_volumes(planner, change, have->uuid, gone);
 }
 
+static bool is_disk(const struct LayerFound *layer, const struct Disk *disk)
+{
+	return (disk->id && layer->id && strcmp(disk->id, layer->id) == 0) ||
+	       (disk->target && layer->path && strcmp(disk->target, layer->path) == 0);
+}
+
+/* Has any domain a layer of it as a disk? Images and devices are not the volume's: others may have them. */
 static bool in_use(const struct planner *planner, const struct HaveVolume *volume)
 {
 	const struct list *domains = &planner->have->found->domains;
-	const struct LayerFound *top =
-		volume->chain.count ? volume->chain.item[volume->chain.count - 1] : NULL;
 	for (uint32_t i = 0; i < domains->count; i++) {
 		const struct HaveDomain *domain = domains->item[i];
 		if (volume->label->domain && strcmp(volume->label->domain, domain->uuid) == 0 &&
 			(!KNOWN(domain, HaveDomain, spec) || !domain->spec))
 			return true; /* it may be */
 		const struct list *disks = domain->spec ? &domain->spec->disks : &(struct list){0};
-		for (uint32_t k = 0; k < disks->count; k++) {
-			const struct Disk *disk = disks->item[k];
-			if (top &&
-				((disk->id && top->id && strcmp(disk->id, top->id) == 0) ||
-					(disk->target && top->path && strcmp(disk->target, top->path) == 0)))
+		for (uint32_t k = 0; k < disks->count * volume->chain.count; k++) {
+			const struct LayerFound *layer = volume->chain.item[k / disks->count];
+			const bool others =
+				text_equal(layer->layer, "image") || text_equal(layer->layer, "block");
+			if (!others && is_disk(layer, disks->item[k % disks->count]))
 				return true;
 		}
+	}
+	return false;
+}
+
+/* Of a domain without a description it is not known which disks it has. */
+static bool is_any_undescribed(const struct planner *planner)
+{
+	const struct list *domains = &planner->have->found->domains;
+	for (uint32_t i = 0; i < domains->count; i++) {
+		const struct HaveDomain *domain = domains->item[i];
+		if (!KNOWN(domain, HaveDomain, spec) || !domain->spec)
+			return true;
 	}
 	return false;
 }
@@ -178,6 +195,9 @@ static void prune_volume(struct planner *planner, const struct HaveVolume *volum
 		obstacle = "it is protected";
 	if (obstacle)
 		block_prune(planner, change, obstacle);
+	else if (!label->domain && is_any_undescribed(planner))
+		change_block(planner, change, CHANGE_UNKNOWN,
+			"a domain that is built or torn down may still have it as a disk");
 	else
 		draft_remove(planner, change, volume, NULL)->action.counted = true;
 }
