@@ -97,6 +97,17 @@ struct draft *plan_stop(struct planner *planner, struct change *change, const ch
 	return last;
 }
 
+const char *nic_obstacle(struct planner *planner, const struct Nic *nic)
+{
+	const struct HostFacts *host = planner->have->found->host;
+	if (!KNOWN(host, HostFacts, bridges))
+		return NULL;
+	for (uint32_t i = 0; i < host->bridges.count; i++)
+		if (strcmp(host->bridges.item[i], nic->bridge) == 0)
+			return NULL;
+	return arena_format(planner->arena, "bridge %s (nic %s) is not there", nic->bridge, nic->name);
+}
+
 /* Everything that creation would trip over and that can be seen now. NULL: nothing. */
 static const char *create_obstacle(
 	struct planner *planner, const struct wanted_domain *domain, const struct HaveDomain *have)
@@ -113,15 +124,10 @@ static const char *create_obstacle(
 		if (file && KNOWN(file, HaveFile, present) && !file->present)
 			return arena_format(planner->arena, "%s is not there", paths[i]);
 	}
-	const struct HostFacts *host = planner->have->found->host;
-	for (uint32_t i = 0; KNOWN(host, HostFacts, bridges) && i < domain->spec->nics.count; i++) {
-		const struct Nic *nic = domain->spec->nics.item[i];
-		bool there = false;
-		for (uint32_t k = 0; k < host->bridges.count && !there; k++)
-			there = strcmp(host->bridges.item[k], nic->bridge) == 0;
-		if (!there)
-			return arena_format(
-				planner->arena, "bridge %s (nic %s) is not there", nic->bridge, nic->name);
+	for (uint32_t i = 0; i < domain->spec->nics.count; i++) {
+		const char *obstacle = nic_obstacle(planner, domain->spec->nics.item[i]);
+		if (obstacle)
+			return obstacle;
 	}
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];

@@ -105,10 +105,12 @@ void draft_live(struct planner *planner, struct change *change, const struct wan
 	}
 }
 
-/* A disk that is to be attached needs its volume and the right to use it. */
+/* A disk that is to be attached needs its volume and the right to use it, a nic its bridge. */
 static const char *attach_obstacle(struct planner *planner, struct change *change,
 	const struct wanted_domain *domain, const struct difference *difference)
 {
+	if (difference->want_nic)
+		return nic_obstacle(planner, difference->want_nic);
 	if (!difference->want_disk)
 		return NULL;
 	if (!difference->want_disk->volume)

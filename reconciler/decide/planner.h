@@ -1,6 +1,6 @@
-/* What the parts of plan share. plan.c goes through the objects and puts the result in order; plan_domain.c, plan_volume.c
- * and plan_prune.c make changes with their actions; claims.c answers who writes where; gate.c decides what needs
- * consent. Internal to decide/. */
+/* What the parts of plan share. plan.c goes through the objects and puts the result in order; plan_domain.c,
+ * plan_volume.c and plan_prune.c make changes with their actions; claims.c answers who writes where; gate.c
+ * decides what needs consent. Internal to decide/. */
 #pragma once
 #include "decide/plan.h"
 
@@ -11,12 +11,13 @@ struct draft {
 	bool numbered;
 };
 
-/* What the plan does about a wanted volume; made once, when first asked for. The first two are known from the start. */
+/* What the plan does about a wanted volume; made once, when first asked for. The first two are known from the
+ * start. */
 struct volume_plan {
 	const struct wanted_volume *volume;
 	const struct HaveVolume *have;
 	bool planned;
-	bool ready;	     /* it is there, or `last` makes it so */
+	bool ready;          /* it is there, or `last` makes it so */
 	struct draft *last;  /* the action after which it is there; NULL: it is there already */
 	const char *blocked; /* why not, where it cannot be */
 };
@@ -39,59 +40,69 @@ struct planner {
 	struct change *spare; /* of an object that was in order; or NULL */
 };
 
-static inline struct volume_plan *volume_plan_of(const struct planner *planner, const struct wanted_volume *volume)
+static inline struct volume_plan *volume_plan_of(
+	const struct planner *planner, const struct wanted_volume *volume)
 {
 	return &planner->volumes[volume->index];
 }
 
 /* Adds a change to the plan. The object's text is shared, not copied. */
-struct change *change_add(struct planner *, const char *object, const struct object *subject, const struct mark *at);
-/* Nothing of it is done, for this reason; its drafted actions are dropped. The cause is an error; callers that mean
- * another set it. */
+struct change *change_add(
+	struct planner *, const char *object, const struct object *subject, const struct mark *at);
+/* Nothing of it is done, for this reason; its drafted actions are dropped. The cause is an error; callers
+ * that mean another set it. */
 void change_block(struct planner *, struct change *, enum change_kind, const char *reason);
 /* Adds a reason to what the change says for people. */
 void change_reason(struct planner *, struct change *, const char *reason);
 /* Keeps only the changes that say something; copies differences into the change. */
 void change_differences(struct planner *, struct change *, const struct list *differences);
 
-/* Drafts an action of a change. `name` fills the wording of its row, `more` (may be NULL) follows it. `after` may be NULL. */
-struct draft *draft_add(struct planner *, struct change *, enum verb, const char *object, const char *name, const char *more,
-	struct draft *after);
+/* Drafts an action of a change. `name` fills the wording of its row, `more` (may be NULL) follows it. `after`
+ * may be NULL. */
+struct draft *draft_add(struct planner *, struct change *, enum verb, const char *object, const char *name,
+	const char *more, struct draft *after);
 void draft_needs(struct planner *, struct draft *, struct draft *needed);
 
 void plan_domain(struct planner *, const struct wanted_domain *);
 
 /* The same for a domain that is wanted. */
-struct draft *draft_of(struct planner *, struct change *, enum verb, const struct wanted_domain *, const struct HaveDomain *,
-	const char *more, struct draft *after);
-/* What is to be remembered of a domain. spec.xl and nic names are those of its creation: `have` (NULL when it is made
- * anew) keeps them. */
+struct draft *draft_of(struct planner *, struct change *, enum verb, const struct wanted_domain *,
+	const struct HaveDomain *, const char *more, struct draft *after);
+/* What is to be remembered of a domain. spec.xl and nic names are those of its creation: `have` (NULL when it
+ * is made anew) keeps them. */
 struct Record *record_of(struct planner *, const struct wanted_domain *, const struct HaveDomain *have);
-/* check -> disks -> config -> create -> verify; the new configuration is written after `after` (a destroy, or NULL). False if
- * something stands in the way: the change then says what. */
+/* check -> disks -> config -> create -> verify; the new configuration is written after `after` (a destroy, or
+ * NULL). False if something stands in the way: the change then says what. */
 bool draft_create(struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *,
 	struct draft *after);
 /* Stops a domain, or destroys what is left of it, and creates it anew. */
 void draft_again(struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *);
 
+/* Why a guest cannot have this nic, or NULL. */
+const char *nic_obstacle(struct planner *, const struct Nic *);
+
 /* What may be done to it unasked: --allow or its own disruption, whichever is more. */
 enum level allowed_level(const struct planner *, const struct wanted_domain *);
-/* Decides which differences may be changed. Returns the worst effect among those; change->blast is the worst of all. */
+/* Decides which differences may be changed. Returns the worst effect among those; change->blast is the worst
+ * of all. */
 enum level draft_judge(struct planner *, struct change *, const struct wanted_domain *);
-/* The action (or the pair of detach and attach) for one allowed difference; several differences of one disk or nic share
- * a pair. */
-void draft_live(struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *, uint32_t index);
+/* The action (or the pair of detach and attach) for one allowed difference; several differences of one disk
+ * or nic share a pair. */
+void draft_live(struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *,
+	uint32_t index);
 
-/* Stops and destroys a domain that is there; the last draft is returned. `timeout` and `escalate` from its shutdown. */
+/* Stops and destroys a domain that is there; the last draft is returned. `timeout` and `escalate` from its
+ * shutdown. */
 struct draft *plan_stop(struct planner *, struct change *, const char *name, const struct HaveDomain *,
 	const struct Shutdown *, struct draft *after);
 
 /* A declared Volume as an object of its own. */
 void plan_declared_volume(struct planner *, const struct wanted_volume *);
 /* Makes sure of a volume that a domain needs, drafting what is missing into `change`, after `after`. */
-struct volume_plan *plan_volume(struct planner *, struct change *, const struct wanted_volume *, struct draft *after);
-/* A volume that is there and whose label says something else than is wanted of it (reclaim, protection, name, source): an
- * action that writes it. */
+struct volume_plan *plan_volume(
+	struct planner *, struct change *, const struct wanted_volume *, struct draft *after);
+/* A volume that is there and whose label says something else than is wanted of it (reclaim, protection, name,
+ * source): an action that writes it. */
 void plan_label(struct planner *, struct change *, const struct volume_plan *);
 /* "image debian12 <- overlay qcow2 10GiB", into the arena. */
 const char *volume_words(struct arena *, const struct wanted_volume *);
@@ -100,14 +111,15 @@ const char *volume_words(struct arena *, const struct wanted_volume *);
 void plan_prune(struct planner *);
 /* Does an object of this record belong to the manifests under `root`? */
 bool source_matches(const char *source, const struct source_root *root);
-/* The source to record for an object: its root; for a single file, what is recorded already if that is above the file,
- * else the file's folder. */
+/* The source to record for an object: its root; for a single file, what is recorded already if that is above
+ * the file, else the file's folder. */
 const char *source_of(struct planner *, const struct object *, const char *recorded);
 
 struct claims *claims_make(struct planner *);
 /* Why this domain may not have this disk, or NULL. */
 const char *claims_conflict(struct planner *, const struct wanted_domain *, const struct wanted_disk *);
 
-/* The digest of what is gated, over all changes as they would be done; then the caps, with or without consent. */
+/* The digest of what is gated, over all changes as they would be done; then the caps, with or without
+ * consent. */
 void gate_digest(struct planner *);
 void gate_removals(struct planner *);
