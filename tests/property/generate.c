@@ -20,7 +20,7 @@ uint64_t random_of(uint64_t x)
 /* A place in the tree: its random number, which all below follows from. */
 struct place {
 	const struct recipe *recipe;
-	uint64_t number;
+	uint64_t number, key; /* `key` follows from the path alone */
 };
 
 static uint64_t hash_of(const char *text)
@@ -34,10 +34,11 @@ static uint64_t hash_of(const char *text)
 static struct place place_below(struct place place, const char *key)
 {
 	const struct recipe *recipe = place.recipe;
+	uint64_t path = random_of(place.key ^ hash_of(key));
 	uint64_t number = random_of(place.number ^ hash_of(key));
 	if (recipe->rate && random_of(number ^ recipe->variation) % 100 < recipe->rate)
 		number = random_of(number + recipe->variation);
-	return (struct place){recipe, number};
+	return (struct place){recipe, number, path};
 }
 
 static struct place place_at(struct place place, const char *key, unsigned index)
@@ -83,7 +84,8 @@ static unsigned first_bit(const char *kind)
 static struct place place_of(const struct recipe *recipe, const char *kind, unsigned index)
 {
 	/* objects themselves come and go by their own draw, never by the variation of all below them */
-	return (struct place){recipe, random_of(recipe->seed ^ random_of(hash_of(kind) + index))};
+	return (struct place){
+		recipe, random_of(recipe->seed ^ random_of(hash_of(kind) + index)), hash_of(kind) + index};
 }
 
 static bool is_there(const struct recipe *recipe, const char *kind, unsigned index)
@@ -364,10 +366,18 @@ static bool boot(struct json *json, const struct field *field, struct place plac
 	return true;
 }
 
+/* A chain that is another one than that of the volume that is there blocks all that uses it: seldom. */
+static struct place chain_place(struct place place)
+{
+	static const struct recipe unvaried = {.rate = 0};
+	struct place fixed = {&unvaried, random_of(place.recipe->seed ^ place.key), place.key};
+	return is_chance(place, "remade", 8) ? place : fixed;
+}
+
 /* Chains that can be made: an image alone is only read. */
 static bool chain_is_read_only(struct place place)
 {
-	return draw(place, "chain", 8) == 0;
+	return draw(chain_place(place), "chain", 8) == 0;
 }
 
 static void layer_write(struct json *json, const char *layer, struct place place, struct scope *scope)
@@ -381,8 +391,7 @@ static void layer_write(struct json *json, const char *layer, struct place place
 static void image_write(struct json *json, struct place place)
 {
 	char text[32];
-	struct recipe named = *place.recipe;
-	name_of(&named, "Image", draw(place, "image", GENERATED_IMAGES), false, text);
+	name_of(place.recipe, "Image", draw(place, "image", GENERATED_IMAGES), false, text);
 	json_open_object(json, NULL);
 	json_text(json, "image", text);
 	json_close(json, '}');
@@ -390,6 +399,7 @@ static void image_write(struct json *json, struct place place)
 
 static void chain_write(struct json *json, const char *key, struct place place, struct scope *scope)
 {
+	place = chain_place(place);
 	unsigned drawn = draw(place, "chain", 8);
 	json_open_array(json, key);
 	if (drawn <= 4)
@@ -523,7 +533,7 @@ static bool image_format(
 static bool digest(struct json *json, const struct field *field, struct place place, struct scope *scope)
 {
 	char text[96];
-	struct place fixed = {scope->recipe, random_of(scope->recipe->seed + scope->index)};
+	struct place fixed = {scope->recipe, random_of(scope->recipe->seed + scope->index), 0};
 	if (is_chance(fixed, "digest", 2))
 		json_text(json, field->key,
 			text_of(is_chance(place, "other", 20) ? place : fixed, field, text));

@@ -58,7 +58,7 @@ static void open_host(struct machine *machine, const char *text)
 {
 	if (machine->host)
 		machine->host->driver->close(machine->host);
-	machine->host = sim_open_memory(text, owner_of_machine, machine->report);
+	machine->host = sim_open_memory(text, machine->owner, machine->report);
 	if (machine->host)
 		return;
 	report_text(machine->report, stderr, false);
@@ -67,7 +67,7 @@ static void open_host(struct machine *machine, const char *text)
 
 bool machine_open(struct machine *machine)
 {
-	*machine = (struct machine){.arena = arena_new(), .report = report_new()};
+	*machine = (struct machine){.arena = arena_new(), .report = report_new(), .owner = owner_of_machine};
 	strcpy(machine->folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/xensteer-property-XXXXXX"
 							      : "/tmp/xensteer-property-XXXXXX");
 	must(mkdtemp(machine->folder), "a temporary folder");
@@ -150,6 +150,12 @@ void machine_reopen(struct machine *machine)
 	BUFFER_SCOPED text = {0};
 	sim_json(machine->host, &text);
 	open_host(machine, text.text);
+}
+
+void machine_owner(struct machine *machine, const char *owner)
+{
+	machine->owner = owner;
+	machine_reopen(machine);
 }
 
 void machine_manifests(struct machine *machine, const char *text, size_t size)

@@ -10,6 +10,7 @@ struct machine {
 	char folder[64]; /* host.yaml, manifests/, state/ */
 	const char *manifests, *state_dir;
 	const struct HostSpec *settings;
+	const char *owner; /* whose processes these are */
 	struct host *host;
 	struct report *report; /* of opening */
 };
@@ -30,6 +31,8 @@ void moment_free(struct moment *);
 void machine_become(struct machine *, const struct moment *);
 /* A new process: what was in flight is lost, the rest is as it was. */
 void machine_reopen(struct machine *);
+/* The same, of another owner. */
+void machine_owner(struct machine *, const char *owner);
 
 /* Writes the one file of the folder of manifests; NULL removes the folder. */
 void machine_manifests(struct machine *, const char *text, size_t size);

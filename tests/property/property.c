@@ -119,8 +119,10 @@ static void settle_others(struct scene *scene, const struct recipe *before)
 	if (pick(scene, 2) == 0) {
 		generate(&others, scene->arena, &text);
 		machine_manifests(machine, text, strlen(text));
+		machine_owner(machine, applying.owner);
 		WANT_SCOPED want = machine_want(machine, applying.owner, &errors);
 		machine_apply(machine, want, &applying);
+		machine_owner(machine, "default");
 	}
 	for (unsigned i = pick(scene, 3); i-- > 0;) {
 		char name[16], uuid[UID_SIZE];
@@ -139,7 +141,8 @@ static void poke_guests(struct scene *scene)
 		if (pick(scene, 2))
 			sim_poke(scene->machine->host, name, (enum sim_event)pick(scene, sim_event_CHOICES));
 	}
-	sim_advance(scene->machine->host, pick(scene, 4) * 1000);
+	/* a guest that xl's monitor is about to create again is back by then */
+	sim_advance(scene->machine->host, 2500 + pick(scene, 4) * 1000);
 }
 
 /* What was wanted before, and how far that got. */
@@ -213,12 +216,25 @@ static bool scene_make(struct scene *scene, struct machine *machine, const struc
 
 /* What is looked at. */
 
+/* The lines of one text that another does not have. */
+static const char *only_in(struct scene *scene, const char *text, const char *other)
+{
+	BUFFER_SCOPED out = {0};
+	for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+		const char *line = arena_copy(scene->arena, text, (size_t)(end - text) + 1);
+		if (!strstr(other, line))
+			buffer_text(&out, line);
+	}
+	return arena_text(scene->arena, buffer_string(&out));
+}
+
 static const char *foreign_is_untouched(struct scene *scene)
 {
 	const char *now = described(scene, true);
 	if (strcmp(now, scene->foreign) == 0)
 		return NULL;
-	return fail(scene, "what is not ours was touched:\n%s instead of\n%s", now, scene->foreign);
+	return fail(scene, "what is not ours was touched:\n%sinstead of\n%s",
+		only_in(scene, now, scene->foreign), only_in(scene, scene->foreign, now));
 }
 
 static bool is_left(const struct plan *plan, const char *object)
@@ -227,6 +243,14 @@ static bool is_left(const struct plan *plan, const char *object)
 		if (strcmp(((struct change *)plan->changes.item[i])->object, object) == 0)
 			return true;
 	return false;
+}
+
+static const char *unknown_field(const struct change *change)
+{
+	for (uint32_t i = 0; i < change->difference_count; i++)
+		if (change->differences[i].unknown)
+			return change->differences[i].path;
+	return "as a whole";
 }
 
 static const char *next_plan(struct scene *scene, const struct plan *plan)
@@ -238,8 +262,9 @@ static const char *next_plan(struct scene *scene, const struct plan *plan)
 				((struct action *)change->actions.item[0])->text, change->object);
 		if (!change->reason || change->allowed || change->cause == CAUSE_NONE)
 			return fail(scene, "%s is left without a reason", change->object);
-		if (change->kind == CHANGE_UNKNOWN)
-			return fail(scene, "%s is not known: %s", change->object, change->reason);
+		if (change->kind == CHANGE_UNKNOWN && !change->have_volume)
+			return fail(scene, "%s is not known (%s): %s", change->object, unknown_field(change),
+				change->reason);
 	}
 	return NULL;
 }
@@ -318,6 +343,19 @@ static const char *domain_is_as_wanted(
 	return devices_are_as_wanted(scene, have, want, spec);
 }
 
+static bool is_used(const struct have *have, const struct HaveVolume *volume)
+{
+	const struct LayerFound *top =
+		volume->chain.count ? volume->chain.item[volume->chain.count - 1] : NULL;
+	for (uint32_t i = 0; top && i < have->found->domains.count; i++) {
+		const struct DomainSpec *spec = ((struct HaveDomain *)have->found->domains.item[i])->spec;
+		for (uint32_t k = 0; spec && k < spec->disks.count; k++)
+			if (text_equal(((struct Disk *)spec->disks.item[k])->target, top->path))
+				return true;
+	}
+	return false;
+}
+
 /* Ours, and nothing names it, and nothing said why it stays. */
 static const char *nothing_is_left_over(struct scene *scene, const struct have *have, const struct plan *plan)
 {
@@ -332,7 +370,8 @@ static const char *nothing_is_left_over(struct scene *scene, const struct have *
 	for (uint32_t i = 0; i < have->found->volumes.count; i++) {
 		const struct HaveVolume *volume = have->found->volumes.item[i];
 		const char *domain = volume->label->domain;
-		bool kept = volume->label->reclaim == reclaim_Retain || volume->label->protect;
+		bool kept = volume->label->reclaim == reclaim_Retain || volume->label->protect ||
+			    is_used(have, volume);
 		if (kept || want_names(scene->want, volume->uid) ||
 			(domain && (want_names(scene->want, domain) || have_domain(have, domain))))
 			continue;
@@ -342,8 +381,14 @@ static const char *nothing_is_left_over(struct scene *scene, const struct have *
 	return NULL;
 }
 
+static bool is_elsewhere(const struct want *want, const char *name)
+{
+	const struct object *object = want_object(want, KIND_DOMAIN, name);
+	return object && object->elsewhere;
+}
+
 /* No record without its domain, none that says something else than the mark that stands with the host. */
-static const char *records_fit(struct scene *scene)
+static const char *records_fit(struct scene *scene, const struct plan *left)
 {
 	const struct applying applying = {.owner = "default"}; /* marks alone */
 	HAVE_SCOPED have = NULL;
@@ -356,9 +401,10 @@ static const char *records_fit(struct scene *scene)
 	for (uint32_t i = 0; i < records.count; i++) {
 		const struct record_entry *entry = records.item[i];
 		const struct HaveDomain *domain = have_domain(have, entry->uuid);
-		if (!domain && !entry->record->protect)
+		bool stays = entry->record->protect || is_elsewhere(scene->want, entry->record->name);
+		if (!domain && !stays)
 			return fail(scene, "a record of %s is left over", entry->record->name);
-		if (!domain)
+		if (!domain || is_left(left, arena_format(scene->arena, "Domain/%s", entry->record->name)))
 			continue;
 		const char *record = record_text(scene->arena, entry->record);
 		if (!domain->mark || strcmp(record, record_text(scene->arena, domain->mark)) != 0)
@@ -382,8 +428,10 @@ static const char *is_as_wanted(struct scene *scene, bool *blocked)
 	}
 	if (!failure)
 		failure = nothing_is_left_over(scene, have, plan);
+	if (!failure)
+		failure = records_fit(scene, plan);
 	plan_free(plan);
-	return failure ? failure : records_fit(scene);
+	return failure;
 }
 
 /* The properties. */
@@ -405,6 +453,32 @@ static const char *converges(struct scene *scene, struct totals *totals)
 	return failure;
 }
 
+/* The same without what is blocked: how far it got before that depends on the way. */
+static const char *but_blocked(struct scene *scene, const char *text)
+{
+	const struct applying applying = everything(scene);
+	HAVE_SCOPED have = NULL;
+	BUFFER_SCOPED out = {0};
+	struct plan *plan = machine_plan(scene->machine, scene->want, &applying, &have);
+	for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+		const char *line = arena_copy(scene->arena, text, (size_t)(end - text) + 1);
+		bool blocked = false;
+		for (uint32_t i = 0; i < plan->changes.count; i++) {
+			const struct change *change = plan->changes.item[i];
+			const char *uid = change->domain        ? change->domain->uid
+					  : change->have        ? change->have->uuid
+					  : change->volume      ? change->volume->uid
+					  : change->have_volume ? change->have_volume->uid
+								: change->object;
+			blocked |= strstr(line, uid) != NULL;
+		}
+		if (!blocked)
+			buffer_text(&out, line);
+	}
+	plan_free(plan);
+	return arena_text(scene->arena, buffer_string(&out));
+}
+
 static const char *same_end(struct scene *scene)
 {
 	bool blocked;
@@ -414,9 +488,11 @@ static const char *same_end(struct scene *scene)
 	if (failure)
 		return failure;
 	const char *now = described(scene, false);
-	if (strcmp(now, scene->reference) == 0)
+	const char *more = but_blocked(scene, only_in(scene, now, scene->reference));
+	const char *less = but_blocked(scene, only_in(scene, scene->reference, now));
+	if (!*more && !*less)
 		return NULL;
-	return fail(scene, "it came to another end:\n%s instead of\n%s", now, scene->reference);
+	return fail(scene, "it came to another end:\n%sinstead of\n%s", more, less);
 }
 
 static const char *cut(struct scene *scene, uint32_t changes)
