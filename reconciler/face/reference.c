@@ -79,7 +79,7 @@ static void put_default(FILE *out, const struct field *field)
 
 	if (field->required)
 		fputs("(required)", out);
-	else if (!field->has_default)
+	else if (!field->has_default || (field->default_text && !*field->default_text))
 		return;
 	else if (field->shape == SHAPE_Choice)
 		fprintf(out, "`%s`", field->choices[field->default_number]);
@@ -155,12 +155,17 @@ void reference_markdown(FILE *out)
 	struct list types = schema_types(arena);
 
 	fputs("# Reference of the manifests\n\n"
-	      "Made from the tables in `schema/` by `xensteer schema -o markdown`.\n\n"
+	      "Every field, made from the tables in `schema/` by `xensteer schema -o markdown`. What they "
+	      "mean "
+	      "together is in [manifests.md](manifests.md).\n\n"
 	      "Every document has `apiVersion: xensteer/v1`. Sizes are an integer and a unit (`KiB MiB GiB "
-	      "TiB`, `Ki Mi "
-	      "Gi Ti`, or `kB MB GB TB`), durations an integer and `s`, `m` or `h`. Effects, mildest first: "
-	      "none, live, "
-	      "reattach, restart, stop, recreate, destroy, data-loss.\n\n",
+	      "TiB`, `Ki Mi Gi Ti`, or `kB MB GB TB`), durations an integer and `s`, `m` or `h`.\n\n"
+	      "The effect of a change is what it does to a guest that is there, mildest first: none, live, "
+	      "reattach, restart, stop, recreate, destroy, data-loss. *By what is there* means that it "
+	      "depends on "
+	      "the guest ([What a change does](manifests.md#what-a-change-does)); *another object* that the "
+	      "field is "
+	      "part of the identity.\n\n",
 		out);
 	for (uint32_t i = 0; i < types.count; i++)
 		type_section(out, types.item[i]);
