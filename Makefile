@@ -72,7 +72,7 @@ test: deps ## build and run every test that needs no Xen
 
 .PHONY: core check
 core: $B/core.a
-check: all unit cli golden schema layers-test ## the tests alone, without looking for packages
+check: all unit cli golden schema layers-test readme ## the tests alone, without looking for packages
 
 .PHONY: cli golden
 cli: all ## the command line, case by case
@@ -109,6 +109,10 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS (20) over its committed corpus
 	@tests/tools/deps $(DEPS_BUILD) $(DEPS_LINT)
 	@$(MAKE) --no-print-directory -j$$(nproc) $(FUZZERS:%=$B/fuzz/%)
 	@$(foreach f,$(FUZZERS),tests/tools/fuzz $B/fuzz/$f $(FUZZ_SECONDS) tests/fuzz/corpus/$f $(SEEDS_$f) &&) true
+
+.PHONY: readme
+readme: all ## the tour of README.md prints what it shows
+	@tests/tools/readme $B/xensteer
 
 .PHONY: docs
 docs: all ## write what is generated: the JSON Schema, the field reference, the architecture page
