@@ -8,13 +8,13 @@
  * reading. */
 enum { JSON_DEPTH = 128 };
 struct json {
-	FILE *file;		/* one of file and buffer */
+	FILE *file; /* one of file and buffer */
 	struct buffer *buffer;
 	bool pretty;
 	int depth;
 	bool filled[JSON_DEPTH]; /* something stands at this depth already */
-	bool keyed;		 /* a key was written, its value comes next */
-	int flat;		 /* > 0: this depth and deeper stay on one line */
+	bool keyed;              /* a key was written, its value comes next */
+	int flat;                /* > 0: this depth and deeper stay on one line */
 };
 struct json json_to_file(FILE *, bool pretty);
 struct json json_to_buffer(struct buffer *, bool pretty);
@@ -33,7 +33,7 @@ void json_text(struct json *, const char *key, const char *value);
 void json_int(struct json *, const char *key, int64_t value);
 void json_bool(struct json *, const char *key, bool value);
 void json_null(struct json *, const char *key);
-/* Already formed JSON, written as it is. */
-void json_raw(struct json *, const char *key, const char *json);
+/* text: already formed JSON, written as it is. */
+void json_raw(struct json *, const char *key, const char *text);
 /* A newline after the top-level value of a file. */
 void json_end(struct json *);

@@ -188,7 +188,7 @@ static size_t token_length(const char *bytes, size_t size)
 	}
 	size_t at = 0;
 	for (; at < size; at++) {
-		char next = at + 1 < size ? bytes[at + 1] : ' ';
+		int next = at + 1 < size ? bytes[at + 1] : ' ';
 		if (strchr(" \t]}", bytes[at]))
 			break;
 		if ((bytes[at] == ':' || bytes[at] == ',') && (next == ' ' || next == '\t'))

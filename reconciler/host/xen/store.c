@@ -61,7 +61,8 @@ static bool again(struct store *store, int *tries)
 	return !answered(error) && (*tries)++ == 0;
 }
 
-static bool path_format(char path[PATH_SIZE], const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static bool path_format(
+	char path[PATH_SIZE], const char *format, va_list arguments)
 {
 	int size = vsnprintf(path, PATH_SIZE, format, arguments);
 	if (size > 0 && size < PATH_SIZE)
