@@ -96,7 +96,9 @@ static void stagger(struct planner *planner)
 			list_add(planner->arena, &down, change);
 	}
 	const uint32_t most = (uint32_t)planner->want->host->maxUnavailable;
-	for (uint32_t i = most; i < down.count; i++) {
+	for (uint32_t i = 0; i < down.count; i++) {
+		if (i < most)
+			continue;
 		struct change *earlier = down.item[i - most], *change = down.item[i];
 		draft_needs(
 			planner, change->actions.item[0], earlier->actions.item[earlier->actions.count - 1]);

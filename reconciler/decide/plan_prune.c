@@ -91,8 +91,7 @@ static void plan_inline_volumes(
 
 static void prune_domain(struct planner *planner, const struct HaveDomain *have)
 {
-	const char *source = have->mark ? have->mark->source : NULL;
-	const struct source_root *root = root_of(planner, source);
+	const struct source_root *root = have->mark ? root_of(planner, have->mark->source) : NULL;
 	if (!root)
 		return;
 	const char *name = have->mark->name ? have->mark->name : have->name ? have->name : have->uuid;

@@ -59,10 +59,7 @@ static const char *image_obstacle(struct planner *planner, const struct Layer *l
 static struct draft *plan_image(
 	struct planner *planner, struct change *change, const struct wanted_image *image)
 {
-	struct image_plan *plan = NULL;
-	for (uint32_t i = 0; i < planner->want->images.count; i++)
-		if (planner->want->images.item[i] == image)
-			plan = &planner->images[i];
+	struct image_plan *plan = &planner->images[image->index];
 	if (plan->planned)
 		return plan->verify;
 	plan->planned = true;

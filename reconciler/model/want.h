@@ -63,6 +63,7 @@ struct wanted_domain {
 
 struct wanted_image {
 	const struct object *object;
+	uint32_t index; /* its place in want->images */
 	const char *name;
 	const char *path; /* absolute */
 	enum disk_format format;

@@ -72,6 +72,7 @@ static void complete_image(struct loading *loading, const struct loaded *loaded)
 	const struct ImageSpec *spec = loaded->object.image->spec;
 	struct wanted_image *image = arena_make(loading->arena, struct wanted_image);
 	image->object = &loaded->object;
+	image->index = loading->want->images.count;
 	image->name = loaded->object.name;
 	image->path = policy_image_path(loading, spec);
 	image->format = (enum disk_format)spec->format;
