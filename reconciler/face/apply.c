@@ -219,7 +219,8 @@ static enum exit_code apply(struct session *session)
 		result_json(&view, &end);
 	else
 		result_text(&view, &end);
-	fflush(stdout);
+	command_flush(session->invocation);
+	session->invocation->changed = end.done != 0;
 	buffer_free(&view.last);
 	return apply_exit(session, &end);
 }

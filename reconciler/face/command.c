@@ -2,8 +2,10 @@
  * command line fits its command. What a command does stands in the file of its name. */
 #include "face/command.h"
 #include "face/log.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	TAKES_ALWAYS = OPTION(CONFIG) | OPTION(OWNER) | OPTION(OUTPUT) | OPTION(COLOR) | OPTION(VERBOSE) |
@@ -261,6 +263,28 @@ static enum exit_code dispatch(struct invocation *invocation)
 	return fits(invocation) ? invocation->command->run(invocation) : EXIT_USAGE;
 }
 
+void command_flush(struct invocation *invocation)
+{
+	errno = 0;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && !invocation->output_error)
+		invocation->output_error = errno ? errno : EIO;
+}
+
+/* Closing tells what some file systems keep to themselves until then. */
+static enum exit_code finish_output(struct invocation *invocation, enum exit_code code)
+{
+	command_flush(invocation);
+	if (close(STDOUT_FILENO) != 0 && !invocation->output_error)
+		invocation->output_error = errno;
+	if (!invocation->output_error)
+		return code;
+	errno = invocation->output_error;
+	log_line(&invocation->options, LOG_ERROR, "cannot write the result: %m");
+	if (code == EXIT_USAGE)
+		return code;
+	return invocation->changed ? EXIT_PARTLY : EXIT_ERROR;
+}
+
 int command_main(char **argv)
 {
 	ARENA_SCOPED arena = arena_new();
@@ -274,9 +298,5 @@ int command_main(char **argv)
 	 * of the command line. */
 	if (!invocation.reported)
 		log_report(&invocation.options, report);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		log_line(&invocation.options, LOG_ERROR, "cannot write the result: %m");
-		return code == EXIT_DONE ? EXIT_ERROR : (int)code;
-	}
-	return (int)code;
+	return (int)finish_output(&invocation, code);
 }

@@ -20,7 +20,9 @@ struct invocation {
 	struct options options; /* operands: without the command's own name */
 	struct arena *arena;
 	struct report *report;
-	bool reported; /* somebody has printed the report already */
+	bool reported;    /* somebody has printed the report already */
+	bool changed;     /* apply: something was done */
+	int output_error; /* errno of the first failure to write a result; 0: none */
 };
 
 struct command {
@@ -37,6 +39,9 @@ extern const struct command command_table[];
 
 /* The program after main: reads argv, finds the command, runs it. The exit status. */
 int command_main(char **argv);
+/* Writes out what was printed so far, so that it stands before what goes to standard error next. A failure is
+ * kept in the invocation: the end of the program says it and exits accordingly. */
+void command_flush(struct invocation *);
 /* What `xensteer help` and `xensteer help COMMAND` print. */
 void command_usage(FILE *);
 void command_help(FILE *, const struct command *);

@@ -101,7 +101,7 @@ enum exit_code command_plan(struct invocation *invocation)
 				    .report = session.report,
 				    .color = options->output == OUTPUT_TEXT && log_color(options, stdout),
 			    });
-	fflush(stdout);
+	command_flush(invocation);
 	invocation->reported = options->output == OUTPUT_GITHUB;
 	plan_notes(options, plan);
 	code = plan_exit(&session, plan);

@@ -27,7 +27,7 @@ struct session session_of(struct invocation *invocation)
 
 void session_drop(struct session *session)
 {
-	fflush(stdout);
+	command_flush(session->invocation);
 	if (!session->invocation->reported)
 		log_report(session->options, session->report);
 	session->invocation->reported = true;
