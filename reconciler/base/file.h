@@ -12,6 +12,13 @@ static inline void fd_drop(int *fd)
 		close(*fd);
 }
 #define FD_SCOPED __attribute__((cleanup(fd_drop))) int
+/* Takes a descriptor out of its scope: to close it is the caller's now. */
+static inline int fd_take(int *fd)
+{
+	int taken = *fd;
+	*fd = -1;
+	return taken;
+}
 
 /* Reads a regular file of at most `limit` bytes into the arena, NUL-terminated, size in *size (may be NULL). NULL on failure,
  * errno set (EFBIG: larger than limit; EINVAL: not a regular file). Never blocks on a FIFO or device. */

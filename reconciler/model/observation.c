@@ -55,7 +55,9 @@ static char next(struct reader *reader)
 	while (reader->at < reader->end &&
 		(*reader->at == ' ' || *reader->at == '\t' || *reader->at == '\r' || *reader->at == '\n'))
 		reader->at++;
-	return reader->at < reader->end ? *reader->at : '\0';
+	if (reader->at == reader->end)
+		return '\0';
+	return *reader->at;
 }
 
 static bool take(struct reader *reader, char bracket)
@@ -249,7 +251,7 @@ struct Observation *observation_read(struct arena *arena, const struct text_file
 		.found = type_new(arena, &type_Observation),
 	};
 	bool good = members_read(&reader) && is_observation(&reader);
-	said = reader.said;
+	said = reader.said; /* NOLINT(clang-analyzer-deadcode.DeadStores): read by the cleanup */
 	if (options->unknown)
 		*options->unknown = reader.unknown;
 	return good ? reader.found : NULL;

@@ -57,7 +57,5 @@ int lock_take(const char *path, pid_t *holder)
 	/* a full disk costs the pid in the message, not the lock */
 	if (!holder_write(fd) && errno != ENOSPC && errno != EDQUOT)
 		return -1;
-	int taken = fd;
-	fd = -1;
-	return taken;
+	return fd_take(&fd);
 }

@@ -122,9 +122,7 @@ int artefact_open(struct layer_job *job, const char *path, struct identity *iden
 		layer_fail(job, true, NULL, "%s is no regular file", path);
 		return -1;
 	}
-	int opened = fd;
-	fd = -1;
-	return opened;
+	return fd_take(&fd);
 }
 
 int artefact_begin(struct layer_job *job)

@@ -22,9 +22,7 @@ static int image_open(struct arena *arena, const char *path, struct identity *id
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return -1;
 	*identity = identity_from(arena, &status);
-	int opened = fd;
-	fd = -1;
-	return opened;
+	return fd_take(&fd);
 }
 
 /* The virtual size of an opened image; false: *why says why it is none. */

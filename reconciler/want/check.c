@@ -115,7 +115,7 @@ static void check_disks(struct loading *loading, struct loaded *loaded, const st
 	}
 }
 
-/* An address, perhaps with a prefix length that fits it. */
+/* An address, perhaps with a prefix length that fits it: up to three digits, as its format has made sure. */
 static bool is_address(const char *text)
 {
 	char address[INET6_ADDRSTRLEN + 8];
@@ -128,7 +128,7 @@ static bool is_address(const char *text)
 	bool four = inet_pton(AF_INET, address, bytes) == 1;
 	if (!four && inet_pton(AF_INET6, address, bytes) != 1)
 		return false;
-	return !text[length] || atoi(text + length + 1) <= (four ? 32 : 128);
+	return !text[length] || strtoul(text + length + 1, NULL, 10) <= (four ? 32u : 128u);
 }
 
 static void check_address(struct loading *loading, struct loaded *loaded, const struct mark *at,

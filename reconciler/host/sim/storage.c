@@ -143,7 +143,7 @@ static bool layer_expect(struct arena *arena, const struct wanted_volume *volume
 	if (kind < 0)
 		return false;
 	KNOW(found, LayerFound, layer, type_Layer.fields[kind].key);
-	if (kind == Layer_image) {
+	if (want->image) {
 		KNOW(found, LayerFound, base, arena_text(arena, want->image->name));
 		if (!base)
 			return true;

@@ -139,7 +139,7 @@ static void rename_effect(struct world *world, struct op *op)
 	struct guest *other = guest ? guest_named(world, op->xen_name) : NULL;
 	if (other && other != guest)
 		op_fail(op, OUTCOME_TERMINAL, NULL, "exit 1: a domain named %s exists", op->xen_name);
-	if (op->failure)
+	if (!guest || op->failure)
 		return;
 	KNOW(guest->have, HaveDomain, name, arena_text(guest->arena, op->xen_name));
 	guest_changed(world, guest);
@@ -152,7 +152,7 @@ static void record_effect(struct world *world, struct op *op)
 		op_fail(op, OUTCOME_TRANSIENT, NULL, "there is no such domain");
 	else if (!op->record)
 		op_fail(op, OUTCOME_TERMINAL, NULL, "there is no record to write");
-	if (op->failure)
+	if (!guest || op->failure)
 		return;
 	KNOW(guest->have, HaveDomain, mark, object_copy(guest->arena, &type_Record, op->record));
 	KNOW(guest->have, HaveDomain, owned, true);
