@@ -78,6 +78,7 @@ Test(xen_driver, observes_what_the_lists_say)
 	cr_assert_not_null(web);
 	cr_expect_eq(web->domid, 5);
 	cr_expect_eq(web->power, found_power_Running);
+	cr_expect(!KNOWN(web, HaveDomain, deviceModel), "xenstore cannot be reached");
 	cr_expect(!KNOWN(web, HaveDomain, spec), "not described: there, but not known what it is");
 	cr_expect_str_eq(have->found->host->xen, "4.17.7");
 	cr_expect(!have_can(have, verb_disk_attach));
@@ -135,6 +136,7 @@ Test(xen_driver, destroy_is_judged_by_what_is_seen)
 	struct finished done = done_after(arena, &action, 20000);
 	cr_expect_eq(done.outcome, OUTCOME_DONE);
 	cr_expect_not_null(strstr(calls(arena), "\ndestroy 5\n"));
+	cr_expect_not_null(strstr(done.message, "mark"), "without xenstore the mark stays");
 }
 
 Test(xen_driver, destroy_that_changes_nothing_fails)
@@ -155,6 +157,19 @@ Test(xen_driver, destroy_of_what_is_gone_runs_nothing)
 	scratch_write("list", HEAD DOM0);
 	cr_expect_eq(done_after(arena, &action, 20000).outcome, OUTCOME_DONE);
 	cr_expect_str_eq(calls(arena), "list -v\n");
+}
+
+Test(xen_driver, without_its_mark_a_domain_is_not_created)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct Record record = {.owner = "default"};
+	struct action action = action_of(verb_domain_create);
+	action.record = &record;
+	scratch_write("list", HEAD DOM0);
+	struct finished done = done_after(arena, &action, 20000);
+	cr_expect_eq(done.outcome, OUTCOME_TRANSIENT);
+	cr_expect_not_null(strstr(done.message, "mark"), "%s", done.message);
+	cr_expect_null(strstr(calls(arena), "create"));
 }
 
 Test(xen_driver, two_of_one_uuid_are_not_touched)

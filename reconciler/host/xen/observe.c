@@ -184,7 +184,8 @@ static void know_domain(struct xen_host *xen, struct have *have, const struct li
 		KNOW(domain, HaveDomain, power, (int)listed->power);
 	if (!built)
 		KNOW(domain, HaveDomain, halfBuilt, bare);
-	KNOW(domain, HaveDomain, deviceModel, store_device_model(xen->store, listed->domid));
+	if (store_reachable(xen->store))
+		KNOW(domain, HaveDomain, deviceModel, store_device_model(xen->store, listed->domid));
 	know_mark(xen, have, domain);
 	if (described) {
 		KNOW(domain, HaveDomain, spec, described->spec);

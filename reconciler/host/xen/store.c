@@ -44,8 +44,8 @@ static bool answered(int error)
 
 static struct xs_handle *talk(struct store *store)
 {
-	if (!store->talk)
-		store->talk = xs_open(XS_OPEN_SOCKETONLY);
+	if (!store->talk && !(store->talk = xs_open(XS_OPEN_SOCKETONLY)))
+		errno = ENOTCONN; /* not what the socket's path says: ENOENT is an answer */
 	return store->talk;
 }
 
@@ -76,7 +76,6 @@ static char *read_path(struct store *store, struct arena *arena, size_t limit, c
 	int tries = 0;
 	do {
 		unsigned size = 0;
-		errno = ENOTCONN;
 		char *value = talk(store) ? xs_read(store->talk, XBT_NULL, path, &size) : NULL;
 		if (value) {
 			char *copy = arena_copy(arena, value, size < limit ? size : limit);
@@ -118,6 +117,11 @@ int64_t store_number(struct store *store, const char *format, ...)
 	return fits ? store_decimal(read_path(store, arena, 32, path)) : -1;
 }
 
+bool store_reachable(struct store *store)
+{
+	return talk(store) != NULL;
+}
+
 struct list store_names(struct store *store, struct arena *arena, const char *format, ...)
 {
 	char path[PATH_SIZE];
@@ -128,7 +132,6 @@ struct list store_names(struct store *store, struct arena *arena, const char *fo
 	struct list names = {0};
 	for (int tries = 0; fits;) {
 		unsigned count = 0;
-		errno = ENOTCONN;
 		char **found = talk(store) ? xs_directory(store->talk, XBT_NULL, path, &count) : NULL;
 		for (unsigned i = 0; found && i < count && i < NAMES_LIMIT; i++)
 			list_add(arena, &names, arena_text(arena, found[i]));
@@ -143,7 +146,6 @@ bool store_write(struct store *store, const char *path, const char *value)
 {
 	int tries = 0;
 	do {
-		errno = ENOTCONN;
 		if (talk(store) && xs_write(store->talk, XBT_NULL, path, value, (unsigned)strlen(value)))
 			return true;
 	} while (again(store, &tries));
@@ -187,7 +189,6 @@ bool store_set_mark(struct store *store, const char *owner, const char *uuid, co
 	 * made */
 	int tries = 0;
 	do {
-		errno = ENOTCONN;
 		if (!talk(store) || !xs_mkdir(store->talk, XBT_NULL, folder) || !forbid(store, folder))
 			continue;
 		if (xs_write(store->talk, XBT_NULL, path, text, (unsigned)strlen(text)) &&
@@ -204,7 +205,6 @@ bool store_unmark(struct store *store, const char *owner, const char *uuid)
 		return false;
 	int tries = 0;
 	do {
-		errno = ENOTCONN;
 		if (talk(store) && xs_rm(store->talk, XBT_NULL, path))
 			return true;
 		if (errno == ENOENT)

@@ -10,6 +10,7 @@
 struct store;
 struct store *store_new(void); /* connects when it is first needed */
 void store_free(struct store *);
+bool store_reachable(struct store *); /* false: all that is read is missing for another reason */
 
 /* The value of a node, at most `limit` bytes of it; NULL if there is none (errno ENOENT) or xenstore failed.
  */
