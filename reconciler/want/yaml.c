@@ -399,7 +399,7 @@ static void keys_judge(struct yaml *yaml, const struct node *map)
 	}
 	const struct node **keys = arena_array(yaml->arena, const struct node *, count);
 	for (uint32_t i = 0; i < count; i++)
-		keys[i] = map->item[2 * i];
+		keys[i] = map->item[(size_t)2 * i];
 	qsort(keys, count, sizeof(*keys), key_compare);
 	for (uint32_t i = 1; i < count; i++)
 		if (keys[i]->kind == NODE_SCALAR && keys[i - 1]->kind == NODE_SCALAR &&
