@@ -10,7 +10,6 @@
  *   Blocked          something else is not allowed: a limit, a protection, what is not yet supported
  *   BaseChanged      the image below an overlay is not the one that it was made on */
 #include "act/status.h"
-#include <stdlib.h>
 #include <string.h>
 
 const char *const condition_name[CONDITIONS] = {
@@ -251,19 +250,9 @@ static void judge(struct judging *judging)
 		judging->status->conditions[kind] = judges[kind](judging);
 }
 
-static int order_of_change(const void *object, const void *change)
+static const char *change_object(const void *change)
 {
-	return strcmp(object, (*(const struct change *const *)change)->object);
-}
-
-/* The plan's changes are sorted by object. */
-static const struct change *change_of(const struct plan *plan, const char *object)
-{
-	void **found = plan->changes.count ? bsearch(object, plan->changes.item, plan->changes.count,
-						     sizeof *plan->changes.item, order_of_change)
-					   : NULL;
-
-	return found ? *found : NULL;
+	return ((const struct change *)change)->object;
 }
 
 static const struct HaveDomain *found_domain(
@@ -310,7 +299,8 @@ struct list status_of(
 
 		if (object->elsewhere || (object->kind != KIND_DOMAIN && object->kind != KIND_VOLUME))
 			continue;
-		add_status(&judging, &all, object->text, object, change_of(plan, object->text));
+		add_status(&judging, &all, object->text, object,
+			list_find(&plan->changes, object->text, change_object));
 	}
 	for (uint32_t i = 0; i < plan->changes.count; i++) {
 		const struct change *change = plan->changes.item[i];
@@ -318,8 +308,7 @@ struct list status_of(
 		if (!change->subject)
 			add_status(&judging, &all, change->object, NULL, change);
 	}
-	if (all.count)
-		qsort(all.item, all.count, sizeof *all.item, order);
+	list_sort(&all, order);
 	return all;
 }
 

@@ -121,6 +121,32 @@ void list_sort(struct list *list, int (*order)(const void *, const void *))
 		}
 }
 
+void list_remove(struct list *list, uint32_t index)
+{
+	list->count--;
+	memmove(list->item + index, list->item + index + 1, sizeof(*list->item) * (list->count - index));
+}
+
+uint32_t list_first(const struct list *list, const char *key, const char *(*key_of)(const void *item))
+{
+	uint32_t low = 0, high = list->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const char *text = key_of(list->item[middle]);
+		if (strcmp(text ? text : "", key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void *list_find(const struct list *list, const char *key, const char *(*key_of)(const void *item))
+{
+	uint32_t first = list_first(list, key, key_of);
+	return first < list->count && text_equal(key_of(list->item[first]), key) ? list->item[first] : NULL;
+}
+
 bool text_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);

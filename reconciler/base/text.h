@@ -32,6 +32,13 @@ struct list {
 void list_add(struct arena *, struct list *, void *item);
 /* As qsort; costs next to nothing where the order is there already. */
 void list_sort(struct list *, int (*order)(const void *, const void *));
+/* Takes out the item at `index`; those behind it move up. */
+void list_remove(struct list *, uint32_t index);
+/* In a list sorted by the texts that key_of gives for its items (NULL stands where "" does): the place of the
+ * first whose text is not before `key`, the count where there is none. */
+uint32_t list_first(const struct list *, const char *key, const char *(*key_of)(const void *item));
+/* The first item whose text is `key`, or NULL. */
+void *list_find(const struct list *, const char *key, const char *(*key_of)(const void *item));
 
 /* Texts that were copied into an arena of late: what comes again and again is kept once. Start with {0}. */
 struct recent {

@@ -53,9 +53,7 @@ static void forget(struct list *running, const struct action *action)
 	for (uint32_t i = 0; i < running->count; i++) {
 		if (running->item[i] != action)
 			continue;
-		memmove(running->item + i, running->item + i + 1,
-			sizeof *running->item * (running->count - i - 1));
-		running->count--;
+		list_remove(running, i);
 		return;
 	}
 }

@@ -4,7 +4,6 @@
  * gives neither back. */
 #include "have/observe.h"
 #include "state/record.h"
-#include <stdlib.h>
 #include <string.h>
 
 static int by_uuid(const void *a, const void *b)
@@ -12,15 +11,15 @@ static int by_uuid(const void *a, const void *b)
 	return strcmp((*(struct record_entry *const *)a)->uuid, (*(struct record_entry *const *)b)->uuid);
 }
 
+static const char *record_uuid(const void *entry)
+{
+	return ((const struct record_entry *)entry)->uuid;
+}
+
 static const struct Record *record_for(const struct list *records, const char *uuid)
 {
-	struct record_entry key = {.record = NULL};
-	snprintf(key.uuid, sizeof key.uuid, "%s", uuid);
-	const struct record_entry *wanted = &key;
-	struct record_entry **found = records->count ? bsearch(&wanted, records->item, records->count,
-							       sizeof *records->item, by_uuid)
-						     : NULL;
-	return found ? (*found)->record : NULL;
+	const struct record_entry *found = list_find(records, uuid, record_uuid);
+	return found ? found->record : NULL;
 }
 
 static void name_nics(struct DomainSpec *spec, const struct Record *record)
@@ -72,8 +71,7 @@ static void lay_records(const struct observer *observer, struct have *have, stru
 {
 	struct list records = {0};
 	const bool known = record_list(have->arena, observer->state_dir, &records, report);
-	if (records.count > 1)
-		qsort(records.item, records.count, sizeof *records.item, by_uuid);
+	list_sort(&records, by_uuid);
 	for (uint32_t i = 0; i < have->found->domains.count; i++) {
 		struct HaveDomain *domain = have->found->domains.item[i];
 		if (known)

@@ -2,7 +2,6 @@
  */
 #include "model/have.h"
 #include "model/action.h"
-#include <stdlib.h>
 #include <string.h>
 
 struct have *have_new(void)
@@ -64,8 +63,9 @@ static int by_volume_uid(const void *a, const void *b)
 	return strcmp(one->uid ? one->uid : "", two->uid ? two->uid : "");
 }
 
-static const char *volume_id(const struct HaveVolume *volume)
+static const char *volume_id(const void *item)
 {
+	const struct HaveVolume *volume = item;
 	struct link link;
 	return have_volume_link(volume, &link) && link.id ? link.id : "";
 }
@@ -77,8 +77,9 @@ static int by_volume_id(const void *a, const void *b)
 	return order ? order : by_volume_name(a, b);
 }
 
-static const char *volume_domain(const struct HaveVolume *volume)
+static const char *volume_domain(const void *item)
 {
+	const struct HaveVolume *volume = item;
 	return volume->label && volume->label->domain ? volume->label->domain : "";
 }
 
@@ -124,33 +125,15 @@ void have_sort(struct have *have)
 	have->volumes_by_uid = sorted_copy(have->arena, &found->volumes, by_volume_uid);
 }
 
-/* The first volume of a list, sorted by what `key_of` gives, that is not before `key`. */
-static uint32_t first_volume(
-	const struct list *list, const char *(*key_of)(const struct HaveVolume *), const char *key)
-{
-	uint32_t low = 0, high = list->count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (strcmp(key_of(list->item[middle]), key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 struct HaveVolume *have_volume_on(const struct have *have, const char *id)
 {
-	const struct list *list = &have->volumes_by_id;
-	const uint32_t first = first_volume(list, volume_id, id);
-	return *id && first < list->count && strcmp(volume_id(list->item[first]), id) == 0 ? list->item[first]
-											   : NULL;
+	return *id ? list_find(&have->volumes_by_id, id, volume_id) : NULL;
 }
 
 struct HaveVolume *const *have_volumes_of(const struct have *have, const char *domain_uid, uint32_t *count)
 {
 	const struct list *list = &have->volumes_by_domain;
-	const uint32_t first = first_volume(list, volume_domain, domain_uid);
+	const uint32_t first = list_first(list, domain_uid, volume_domain);
 	*count = 0;
 	while (first + *count < list->count &&
 		strcmp(volume_domain(list->item[first + *count]), domain_uid) == 0)
@@ -158,47 +141,54 @@ struct HaveVolume *const *have_volumes_of(const struct have *have, const char *d
 	return *count ? (struct HaveVolume *const *)&list->item[first] : NULL;
 }
 
-/* The first item of a sorted list whose key (a text at `offset` in the item) is `key`. */
-static void *find(const struct list *list, size_t offset, const char *key)
+static const char *domain_uuid(const void *item)
 {
-	uint32_t low = 0, high = list->count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		const char *text = *(const char **)((char *)list->item[middle] + offset);
-		if (strcmp(text ? text : "", key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == list->count)
-		return NULL;
-	const char *text = *(const char **)((char *)list->item[low] + offset);
-	return text && strcmp(text, key) == 0 ? list->item[low] : NULL;
+	return ((const struct HaveDomain *)item)->uuid;
+}
+
+static const char *domain_name(const void *item)
+{
+	return ((const struct HaveDomain *)item)->name;
+}
+
+static const char *volume_uid(const void *item)
+{
+	return ((const struct HaveVolume *)item)->uid;
+}
+
+static const char *image_name(const void *item)
+{
+	return ((const struct HaveImage *)item)->name;
+}
+
+static const char *file_path(const void *item)
+{
+	return ((const struct HaveFile *)item)->path;
 }
 
 struct HaveDomain *have_domain(const struct have *have, const char *uuid)
 {
-	return find(&have->domains_by_uuid, offsetof(struct HaveDomain, uuid), uuid);
+	return list_find(&have->domains_by_uuid, uuid, domain_uuid);
 }
 
 struct HaveDomain *have_domain_named(const struct have *have, const char *xen_name)
 {
-	return find(&have->domains_by_name, offsetof(struct HaveDomain, name), xen_name);
+	return list_find(&have->domains_by_name, xen_name, domain_name);
 }
 
 struct HaveVolume *have_volume(const struct have *have, const char *uid)
 {
-	return find(&have->volumes_by_uid, offsetof(struct HaveVolume, uid), uid);
+	return list_find(&have->volumes_by_uid, uid, volume_uid);
 }
 
 struct HaveImage *have_image(const struct have *have, const char *name)
 {
-	return find(&have->found->images, offsetof(struct HaveImage, name), name);
+	return list_find(&have->found->images, name, image_name);
 }
 
 struct HaveFile *have_file(const struct have *have, const char *path)
 {
-	return find(&have->found->files, offsetof(struct HaveFile, path), path);
+	return list_find(&have->found->files, path, file_path);
 }
 
 bool have_can(const struct have *have, enum verb verb)

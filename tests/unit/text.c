@@ -202,6 +202,44 @@ Test(text, a_list_is_sorted_from_any_order)
 		cr_assert_eq(atoi(list.item[i]), i);
 }
 
+/* "" is told as NULL, as an object says that it has no name */
+static const char *named(const void *item)
+{
+	return *(const char *)item ? item : NULL;
+}
+
+Test(text, a_sorted_list_finds_the_first_of_a_text)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct list list = {0};
+	cr_assert_eq(list_first(&list, "a", named), 0u);
+	cr_assert_null(list_find(&list, "a", named));
+	static const char *const texts[] = {"", "b", "b", "b", "d"};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		list_add(arena, &list, arena_text(arena, texts[i]));
+	cr_assert_eq(list_first(&list, "b", named), 1u);
+	cr_assert_eq(list_first(&list, "c", named), 4u);
+	cr_assert_eq(list_first(&list, "e", named), 5u);
+	cr_assert_eq(list_find(&list, "b", named), list.item[1]);
+	cr_assert_eq(list_find(&list, "d", named), list.item[4]);
+	cr_assert_null(list_find(&list, "c", named));
+	cr_assert_null(list_find(&list, "e", named));
+	cr_assert_null(list_find(&list, "", named), "what has no text is not found by an empty one");
+}
+
+Test(text, what_is_taken_out_of_a_list_leaves_no_gap)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct list list = {0};
+	for (char *at = (char[]){"abcd"}; *at; at++)
+		list_add(arena, &list, arena_copy(arena, at, 1));
+	list_remove(&list, 3);
+	list_remove(&list, 0);
+	cr_assert_eq(list.count, 2u);
+	cr_assert_str_eq(list.item[0], "b");
+	cr_assert_str_eq(list.item[1], "c");
+}
+
 Test(text, what_repeats_is_kept_once_and_what_differs_apart)
 {
 	ARENA_SCOPED arena = arena_new();

@@ -1,6 +1,5 @@
 /* Devices that come to a guest and go from it. What stops in the middle leaves one that is not connected. */
 #include "host/sim/verb.h"
-#include <string.h>
 
 void disk_attach_prepare(
 	struct world *world, struct op *op, const struct action *action, const struct links *links)
@@ -53,11 +52,6 @@ void disk_detach_prepare(
 {
 	(void)world, (void)links;
 	op->disk = object_copy(op->arena, &type_Disk, action->disk);
-}
-
-static void list_remove(struct list *list, uint32_t index)
-{
-	memmove(list->item + index, list->item + index + 1, sizeof(*list->item) * (--list->count - index));
 }
 
 void disk_detach_effect(struct world *world, struct op *op)

@@ -23,8 +23,7 @@ static bool from_script(struct world *world, struct op *op)
 		int64_t left = (KNOWN(fault, SimFault, count) ? fault->count : 1) - 1;
 		KNOW(fault, SimFault, count, left);
 		if (left <= 0)
-			memmove(faults->item + i, faults->item + i + 1,
-				sizeof(*faults->item) * (--faults->count - i));
+			list_remove(faults, i);
 		if (!faults->count)
 			world->state->at[SimState_faults] = NULL;
 		world_touched(world);

@@ -262,8 +262,7 @@ static void event_happens(struct world *world, uint32_t index)
 {
 	struct list *events = &world->state->events;
 	const struct SimEvent *event = events->item[index];
-	memmove(events->item + index, events->item + index + 1,
-		sizeof(*events->item) * (--events->count - index));
+	list_remove(events, index);
 	if (!events->count)
 		world->state->at[SimState_events] = NULL;
 	world_touched(world);
