@@ -72,12 +72,13 @@ bool backoff_waits(const struct backoff *backoff, const char *object, int64_t no
 	return setback && (setback->given_up || now < setback->not_before);
 }
 
-int64_t backoff_next(const struct backoff *backoff)
+int64_t backoff_next(const struct backoff *backoff, int64_t now)
 {
 	int64_t next = -1;
 	for (uint32_t i = 0; i < backoff->setbacks.count; i++) {
 		const struct setback *setback = backoff->setbacks.item[i];
-		if (!setback->given_up && (next < 0 || setback->not_before < next))
+		if (!setback->given_up && setback->not_before > now &&
+			(next < 0 || setback->not_before < next))
 			next = setback->not_before;
 	}
 	return next;

@@ -201,7 +201,8 @@ static void note_unknown(struct loop *loop, const struct pass *pass)
 /* The next moment at which something may have become different; -1: none will come. */
 static int64_t next_moment(const struct loop *loop)
 {
-	const int64_t failures = backoff_next(&loop->failures), unseen = backoff_next(&loop->unseen);
+	const int64_t now = clock_of(loop), failures = backoff_next(&loop->failures, now),
+		      unseen = backoff_next(&loop->unseen, now);
 	return failures < 0 || (unseen >= 0 && unseen < failures) ? unseen : failures;
 }
 
