@@ -39,6 +39,14 @@ static int deletions_of(struct arena *arena)
 	return deletion_count("state", (int64_t)time(NULL), arena, &uids);
 }
 
+/* Of those, the ones that have not ended. */
+static uint32_t open_deletions_of(struct arena *arena)
+{
+	struct texts uids;
+	deletion_count("state", (int64_t)time(NULL), arena, &uids);
+	return uids.count;
+}
+
 static void begin(struct rig *rig, const struct action *action, const struct links *links)
 {
 	for (uint32_t i = 0; i < rig->count; i++) {
@@ -356,17 +364,18 @@ Test(execute, without_a_state_folder_the_host_keeps_everything)
 	cr_assert_not(scratch_has("state"));
 }
 
-Test(execute, a_removal_is_noted_before_it_begins_and_a_restart_is_none)
+Test(execute, a_removal_is_noted_before_it_begins_and_when_it_ended_and_a_restart_is_none)
 {
 	RIG rig;
 	rig_open(&rig);
 	struct wanted_domain domain = {.name = "a"};
-	add(&rig, verb_domain_destroy, "Domain/a", 0)->domain = &domain; /* to be created again */
-	add(&rig, verb_domain_destroy, "Domain/b", 1, 0);                /* no manifest wants it */
+	add(&rig, verb_domain_destroy, "Domain/a", 0)->domain = &domain;  /* to be created again */
 	add(&rig, verb_domain_destroy, "Domain/b", 1, 0)->counted = true; /* no manifest wants it */
+	cr_assert_eq(run(&rig).done, 2);
 	cr_assert_eq(rig.deletions[1], 0);
 	cr_assert_eq(rig.deletions[2], 1);
 	cr_assert_eq(deletions_of(rig.arena), 1);
+	cr_assert_eq(open_deletions_of(rig.arena), 0);
 }
 
 Test(execute, nothing_is_removed_where_that_cannot_be_noted)
