@@ -6,11 +6,14 @@
 #include <string.h>
 
 struct claim {
-	const char *key;  /* id of the file or device; the uid of a volume that is not there yet */
+	/* id of the file or device; the uid of a volume that is not there yet; the path of a disk whose id is
+	 * not known */
+	const char *key;
 	uint64_t hash;    /* of the key */
 	const char *uuid; /* of the domain */
 	const char *who;
 	const struct mark *at;
+	const struct HaveDomain *have; /* that was found with it; else NULL */
 	bool writes, found;
 };
 struct claims {
@@ -52,7 +55,8 @@ static void claim_found(struct claims *claims, const struct HaveDomain *domain)
 		return;
 	for (uint32_t i = 0; i < domain->spec->disks.count; i++) {
 		const struct Disk *disk = domain->spec->disks.item[i];
-		struct claim by = {.key = disk->id,
+		struct claim by = {.key = disk->id ? disk->id : disk->target,
+			.have = domain,
 			.uuid = domain->uuid,
 			.who = domain->name ? domain->name : domain->uuid,
 			.writes = !KNOWN(disk, Disk, access) || disk->access == access_rw,
@@ -136,6 +140,19 @@ static uint32_t first_of(const struct claims *claims, uint64_t hash, const char 
 			high = middle;
 	}
 	return low;
+}
+
+const struct HaveDomain *claims_found(const struct claims *claims, const char *key, uint32_t *at)
+{
+	const uint64_t hash = text_hash(key);
+	for (uint32_t i = first_of(claims, hash, key) + *at; i < claims->count; i++) {
+		if (claim_order(&claims->item[i], hash, key) != 0)
+			return NULL;
+		++*at;
+		if (claims->item[i].have)
+			return claims->item[i].have;
+	}
+	return NULL;
 }
 
 /* Readers of one image may be thousands; who reads, too, is told from the writers, which come first. */

@@ -63,6 +63,7 @@ struct draft *draft_add(struct planner *planner, struct change *change, enum ver
 	const char *name, const char *more, struct draft *after)
 {
 	struct draft *draft = arena_make(planner->arena, struct draft);
+	draft->change = change;
 	draft->action.verb = verb;
 	draft->action.object = object;
 	draft->action.change = change->object;
@@ -140,7 +141,7 @@ static void list_unmanaged(struct planner *planner)
 	const struct list *domains = &planner->have->found->domains;
 	for (uint32_t i = 0; i < domains->count; i++) {
 		const struct HaveDomain *domain = domains->item[i];
-		if (KNOWN(domain, HaveDomain, owned) && domain->owned)
+		if (owns_domain(planner, domain))
 			continue;
 		list_add(planner->arena, &planner->plan->unmanaged,
 			arena_format(
@@ -205,6 +206,7 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 		planner.volumes[i].volume = want->volumes.item[i];
 		planner.volumes[i].have = have_volume(have, planner.volumes[i].volume->uid);
 	}
+	find_unwanted(&planner);
 	planner.claims = claims_make(&planner);
 	for (uint32_t i = 0; i < want->volumes.count; i++) {
 		const struct wanted_volume *volume = want->volumes.item[i];

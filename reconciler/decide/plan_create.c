@@ -15,8 +15,57 @@ static void know_shutdown(struct planner *planner, struct Record *record, const 
 	KNOW(record, Record, shutdown, copy);
 }
 
-struct Record *record_of(
-	struct planner *planner, const struct wanted_domain *domain, const struct HaveDomain *have)
+/* May the nic of this name, wanted or found, not be what is wanted of it? */
+static bool nic_stays(const struct change *change, const char *name)
+{
+	for (uint32_t i = 0; i < change->difference_count; i++) {
+		const struct difference *difference = &change->differences[i];
+		const struct Nic *nic = difference->want_nic ? difference->want_nic : difference->have_nic;
+		if (nic && text_equal(nic->name, name) && !change->difference_allowed[i])
+			return true;
+	}
+	return false;
+}
+
+static void know_nic(struct planner *planner, struct Record *record, const char *name, const char *mac)
+{
+	for (uint32_t i = 0; i < record->nics.count; i++)
+		if (text_equal(((const struct Nic *)record->nics.item[i])->name, name))
+			return;
+	struct Nic *nic = type_new(planner->arena, &type_Nic);
+	KNOW(nic, Nic, name, name);
+	KNOW(nic, Nic, mac, mac);
+	list_add(planner->arena, &record->nics, nic);
+}
+
+/* Which name has which MAC: as it is known where the nic stays as it is, in the order of before; then as it
+ * is wanted. */
+static void know_nics(struct planner *planner, struct Record *record, const struct change *change,
+	const struct wanted_domain *domain, const struct HaveDomain *have)
+{
+	const struct list *known = have && have->mark ? &have->mark->nics : &(struct list){0};
+	const struct list *wanted = &domain->spec->nics;
+	for (uint32_t i = 0; i < known->count; i++) {
+		const struct Nic *nic = known->item[i];
+		const struct Nic *match = NULL;
+		for (uint32_t k = 0; k < wanted->count && !match; k++)
+			if (text_equal(((const struct Nic *)wanted->item[k])->name, nic->name))
+				match = wanted->item[k];
+		if (nic_stays(change, nic->name))
+			know_nic(planner, record, nic->name, nic->mac);
+		else if (match)
+			know_nic(planner, record, match->name, match->mac);
+	}
+	for (uint32_t i = 0; i < wanted->count; i++) {
+		const struct Nic *nic = wanted->item[i];
+		if (!nic_stays(change, nic->name))
+			know_nic(planner, record, nic->name, nic->mac);
+	}
+	record->at[Record_nics] = &mark_observed;
+}
+
+struct Record *record_of(struct planner *planner, const struct change *change,
+	const struct wanted_domain *domain, const struct HaveDomain *have)
 {
 	struct Record *record = type_new(planner->arena, &type_Record);
 	const struct Metadata *metadata = domain->object->domain->metadata;
@@ -27,14 +76,6 @@ struct Record *record_of(
 		source_of(planner, domain->object, have && have->mark ? have->mark->source : NULL));
 	KNOW(record, Record, protect, metadata->protect);
 	know_shutdown(planner, record, domain->spec->shutdown);
-	for (uint32_t i = 0; i < domain->spec->nics.count; i++) {
-		const struct Nic *nic = domain->spec->nics.item[i];
-		struct Nic *copy = type_new(planner->arena, &type_Nic);
-		KNOW(copy, Nic, name, nic->name);
-		KNOW(copy, Nic, mac, nic->mac);
-		list_add(planner->arena, &record->nics, copy);
-	}
-	record->at[Record_nics] = &mark_observed;
 	if (have && have->mark) {
 		record->xl = have->mark->xl;
 		record->at[Record_xl] = have->mark->at[Record_xl];
@@ -42,6 +83,7 @@ struct Record *record_of(
 		record->xl = domain->spec->xl;
 		record->at[Record_xl] = &mark_observed;
 	}
+	know_nics(planner, record, change, domain, have);
 	return record;
 }
 
@@ -90,7 +132,8 @@ struct draft *plan_stop(struct planner *planner, struct change *change, const ch
 		last->action.number = ladder->timeout;
 		last->action.escalates = ladder->escalate == escalate_destroy;
 	}
-	last = draft_add(planner, change, verb_domain_destroy, change->object, name, NULL, last);
+	const char *when = alive && ladder->escalate == escalate_fail ? "once it is down" : NULL;
+	last = draft_add(planner, change, verb_domain_destroy, change->object, name, when, last);
 	last->action.have = have;
 	last->action.uid = have->uuid;
 	last->action.domain = change->domain;
@@ -106,6 +149,22 @@ const char *nic_obstacle(struct planner *planner, const struct Nic *nic)
 		if (strcmp(host->bridges.item[i], nic->bridge) == 0)
 			return NULL;
 	return arena_format(planner->arena, "bridge %s (nic %s) is not there", nic->bridge, nic->name);
+}
+
+/* A guest that was there has this disk on the very volume that is wanted, and storage does not know the
+ * volume any more: a new, empty one in its place would boot, or be formatted. */
+static bool is_lost(
+	const struct planner *planner, const struct HaveDomain *have, const struct wanted_disk *disk)
+{
+	if (!have || !have->spec || !planner->have->storage_known ||
+		have_volume(planner->have, disk->volume->uid))
+		return false;
+	for (uint32_t i = 0; i < have->spec->disks.count; i++) {
+		const struct Disk *found = have->spec->disks.item[i];
+		if (found->target && strstr(found->target, disk->volume->uid))
+			return true;
+	}
+	return false;
 }
 
 /* Everything that creation would trip over and that can be seen now. NULL: nothing. */
@@ -124,6 +183,11 @@ static const char *create_obstacle(
 		if (file && KNOWN(file, HaveFile, present) && !file->present)
 			return arena_format(planner->arena, "%s is not there", paths[i]);
 	}
+	const struct HostFacts *host = planner->have->found->host;
+	char has[32], wants[32];
+	if (KNOWN(host, HostFacts, memory) && domain->spec->memory > host->memory)
+		return arena_format(planner->arena, "it wants %s of memory, the host has %s",
+			size_text(domain->spec->memory, wants), size_text(host->memory, has));
 	for (uint32_t i = 0; i < domain->spec->nics.count; i++) {
 		const char *obstacle = nic_obstacle(planner, domain->spec->nics.item[i]);
 		if (obstacle)
@@ -134,6 +198,12 @@ static const char *create_obstacle(
 		if (!disk->volume)
 			return arena_format(
 				planner->arena, "disk %s names a Volume that is not there", disk->disk->vdev);
+		if (is_lost(planner, have, disk))
+			return arena_format(planner->arena,
+				"disk %s: volume %s is lost: the guest has it, storage does not know it; no "
+				"empty one "
+				"is put in its place",
+				disk->disk->vdev, disk->volume->name);
 		const char *conflict = claims_conflict(planner, domain, disk);
 		if (conflict)
 			return conflict;
@@ -166,7 +236,7 @@ bool draft_create(struct planner *planner, struct change *change, const struct w
 	}
 	draft_needs(planner, configure, after);
 	struct draft *create = draft_of(planner, change, verb_domain_create, domain, NULL, NULL, configure);
-	create->action.record = record_of(planner, domain, NULL);
+	create->action.record = record_of(planner, change, domain, NULL);
 	draft_of(planner, change, verb_domain_verify, domain, NULL, NULL, create);
 	return true;
 }

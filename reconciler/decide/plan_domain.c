@@ -2,6 +2,7 @@
  *
  *   host not observed, ownership not known, dying      unknown: nothing is done
  *   there, but not ours, or from other manifests       blocked
+ *   there under another uid                            recreate, where that is allowed
  *   absent                                             create (wanted Running), nothing (wanted Stopped)
  *   half-built, or stopped by itself                   destroy what is left, create
  *   running or paused, wanted Stopped                  shut down, destroy
@@ -65,14 +66,24 @@ static void diff_inline_volumes(
 }
 
 /* Is what would be recorded of it what is recorded? Made in passing, because it mostly is. */
-static bool record_same(
-	struct planner *planner, const struct wanted_domain *domain, const struct HaveDomain *have)
+static bool record_same(struct planner *planner, const struct change *change,
+	const struct wanted_domain *domain, const struct HaveDomain *have)
 {
 	struct planner passing = *planner;
 	passing.arena = planner->scratch;
-	const bool same = object_same(&type_Record, record_of(&passing, domain, have), have->mark);
+	const bool same = object_same(&type_Record, record_of(&passing, change, domain, have), have->mark);
 	arena_reset(planner->scratch);
 	return same;
+}
+
+/* What stopping and destroying is to this change: part of a restart, or the burial of what has ended. */
+static void set_blast_of_stop(struct change *change, enum level blast)
+{
+	for (uint32_t i = 0; i < change->actions.count; i++) {
+		struct action *action = &((struct draft *)change->actions.item[i])->action;
+		if (verb_table[action->verb].stage == STAGE_STOP)
+			action->blast = blast;
+	}
 }
 
 /* Inline volumes that are there learn what their domain's manifest says of them now. */
@@ -94,6 +105,7 @@ static void plan_running(struct planner *planner, struct change *change, const s
 {
 	struct list differences = {0};
 	diff_domain(planner->arena, planner->want, planner->have, domain, have, &differences);
+	const uint32_t own = differences.count;
 	diff_inline_volumes(planner, domain, &differences);
 	change_differences(planner, change, &differences);
 	const enum level done = draft_judge(planner, change, domain);
@@ -113,10 +125,14 @@ static void plan_running(struct planner *planner, struct change *change, const s
 		draft_again(planner, change, domain, have);
 		if (!change->allowed)
 			return;
-		for (uint32_t i = 0; i < change->actions.count; i++) {
-			struct action *action = &((struct draft *)change->actions.item[i])->action;
-			if (verb_table[action->verb].stage == STAGE_STOP)
-				action->blast = done;
+		set_blast_of_stop(change, done);
+		/* what could not be changed in place comes with the new guest */
+		for (uint32_t i = 0; i < own; i++) {
+			struct difference *difference = &change->differences[i];
+			if (difference->unknown || difference->effect > done)
+				continue;
+			change->difference_allowed[i] = true;
+			difference->refused = NULL;
 		}
 	} else {
 		if (have->power == found_power_Paused)
@@ -126,10 +142,10 @@ static void plan_running(struct planner *planner, struct change *change, const s
 				draft_live(planner, change, domain, have, i);
 		label_inline_volumes(planner, change, domain);
 		const bool stale = KNOWN(have, HaveDomain, markStale) && have->markStale;
-		if (have->mark && (stale || !record_same(planner, domain, have))) {
+		if (have->mark && (stale || !record_same(planner, change, domain, have))) {
 			struct draft *draft =
 				draft_of(planner, change, verb_domain_record, domain, have, NULL, NULL);
-			draft->action.record = record_of(planner, domain, have);
+			draft->action.record = record_of(planner, change, domain, have);
 			for (uint32_t i = 0; i + 1 < change->actions.count; i++)
 				draft_needs(planner, draft, change->actions.item[i]);
 		}
@@ -144,6 +160,15 @@ static void plan_running(struct planner *planner, struct change *change, const s
 	}
 }
 
+const char *state_unsure(const struct HaveDomain *have)
+{
+	if (!KNOWN(have, HaveDomain, power) || have->power == found_power_Dying)
+		return "it is being torn down, or its state is not known";
+	if (have->power == found_power_Paused && !KNOWN(have, HaveDomain, halfBuilt))
+		return "it is paused, and may just be built by somebody";
+	return NULL;
+}
+
 /* May this domain be acted on at all? Otherwise the change says why not. */
 static bool ours(struct planner *planner, struct change *change, const struct wanted_domain *domain,
 	const struct HaveDomain *have)
@@ -153,7 +178,7 @@ static bool ours(struct planner *planner, struct change *change, const struct wa
 			"the records could not be read, so it is not known whose it is");
 		return false;
 	}
-	if (!have->owned) {
+	if (!owns_domain(planner, have)) {
 		change_block(planner, change, CHANGE_BLOCKED,
 			arena_format(planner->arena,
 				"a domain with its UUID (%s, domid %d) is there that is not ours: it is not "
@@ -170,12 +195,10 @@ static bool ours(struct planner *planner, struct change *change, const struct wa
 		change->cause = CAUSE_LIMITS;
 		return false;
 	}
-	if (!KNOWN(have, HaveDomain, power) || have->power == found_power_Dying) {
-		change_block(
-			planner, change, CHANGE_UNKNOWN, "it is being torn down, or its state is not known");
-		return false;
-	}
-	return true;
+	const char *unsure = state_unsure(have);
+	if (unsure)
+		change_block(planner, change, CHANGE_UNKNOWN, unsure);
+	return !unsure;
 }
 
 static void plan_present(struct planner *planner, struct change *change, const struct wanted_domain *domain,
@@ -184,18 +207,18 @@ static void plan_present(struct planner *planner, struct change *change, const s
 	if (!ours(planner, change, domain, have))
 		return;
 	const bool half_built = KNOWN(have, HaveDomain, halfBuilt) && have->halfBuilt;
-	if (domain->spec->power == power_Stopped) {
+	if (have->power == found_power_Stopped && KNOWN(have, HaveDomain, ended) &&
+		have->ended == ended_suspend) {
+		change_block(planner, change, CHANGE_BLOCKED,
+			"it is suspended, as an interrupted save leaves it: `xl save` it to a file, "
+			"or destroy it by hand");
+	} else if (domain->spec->power == power_Stopped) {
 		change->kind = CHANGE_STOP;
 		change->blast = have->power == found_power_Stopped || half_built ? level_none : level_stop;
 		plan_stop(planner, change, domain->name, have, domain->spec->shutdown, NULL);
+		set_blast_of_stop(change, change->blast);
+		label_inline_volumes(planner, change, domain);
 	} else if (half_built || have->power == found_power_Stopped) {
-		if (have->power == found_power_Stopped && KNOWN(have, HaveDomain, ended) &&
-			have->ended == ended_suspend) {
-			change_block(planner, change, CHANGE_BLOCKED,
-				"it is suspended, as an interrupted save leaves it: `xl save` it to a file, "
-				"or destroy it by hand");
-			return;
-		}
 		change->kind = CHANGE_CREATE;
 		change->detail = half_built
 					 ? "left half-built by an interrupted creation"
@@ -203,8 +226,36 @@ static void plan_present(struct planner *planner, struct change *change, const s
 						   KNOWN(have, HaveDomain, ended) ? choice_ended[have->ended]
 										  : "reason not known");
 		draft_again(planner, change, domain, have);
+		set_blast_of_stop(change, level_none);
 	} else
 		plan_running(planner, change, domain, have);
+}
+
+/* The guest of this name has another uid than is wanted now: for Xen and for its inline volumes it is another
+ * guest. */
+static void plan_former(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *former)
+{
+	change->have = former;
+	if (!ours(planner, change, domain, former))
+		return;
+	change->kind = CHANGE_RECREATE;
+	change->blast = level_recreate;
+	change->detail =
+		arena_format(planner->arena, "its uid changes from %s to %s", former->uuid, domain->uid);
+	if (domain->object->domain->metadata->protect || former->mark->protect)
+		change_block(planner, change, CHANGE_BLOCKED, "it is protected (metadata.protect)");
+	else if (allowed_level(planner, domain) < level_recreate)
+		change_block(planner, change, CHANGE_BLOCKED,
+			arena_format(planner->arena, "recreate required (not allowed: disruption is %s)",
+				choice_level[allowed_level(planner, domain)]));
+	else if (domain->spec->power == power_Stopped)
+		plan_stop(planner, change, domain->name, former, domain->spec->shutdown, NULL);
+	else
+		draft_again(planner, change, domain, former);
+	if (!change->allowed)
+		change->cause = CAUSE_LIMITS;
+	set_blast_of_stop(change, level_recreate);
 }
 
 void plan_domain(struct planner *planner, const struct wanted_domain *domain)
@@ -213,6 +264,8 @@ void plan_domain(struct planner *planner, const struct wanted_domain *domain)
 	struct change *change = change_add(planner, object->text, object, object->at);
 	change->domain = domain;
 	change->have = planner->have->known ? have_domain(planner->have, domain->uid) : NULL;
+	const struct HaveDomain *former =
+		planner->have->known && !change->have ? former_of(planner, domain) : NULL;
 	if (object->refused) {
 		report_error(planner->report, object->refused_at, object->text, NULL,
 			"%s is not yet supported", object->refused);
@@ -224,8 +277,13 @@ void plan_domain(struct planner *planner, const struct wanted_domain *domain)
 						   : "the host could not be observed");
 	} else if (change->have) {
 		plan_present(planner, change, domain, change->have);
+	} else if (former) {
+		plan_former(planner, change, domain, former);
 	} else if (domain->spec->power == power_Running) {
 		change->kind = CHANGE_CREATE;
 		draft_create(planner, change, domain, NULL, NULL);
+	} else {
+		change->kind = CHANGE_LIVE;
+		label_inline_volumes(planner, change, domain);
 	}
 }
