@@ -49,6 +49,16 @@ static const char *const *name_of_target(const struct diffing *diffing, const st
 	return &disk->target;
 }
 
+const char diff_lost_words[] =
+	"the guest has this volume, but storage does not know it: no empty one is put in its place";
+
+/* The folder of a volume is named by its uid. */
+bool diff_lost(const struct have *have, const struct wanted_volume *volume, const struct Disk *disk)
+{
+	return volume && have->storage_known && disk->target && strstr(disk->target, volume->uid) &&
+	       !have_volume(have, volume->uid);
+}
+
 static void diff_disk(const struct diffing *diffing, const struct wanted_disk *want, const struct Disk *have)
 {
 	const struct field *list_field = &type_DomainSpec.fields[DomainSpec_disks];
@@ -57,7 +67,7 @@ static void diff_disk(const struct diffing *diffing, const struct wanted_disk *w
 	struct link link = {0};
 	const bool there = volume && have_volume_link(volume, &link);
 	const bool same = there && link.id && have->id && strcmp(link.id, have->id) == 0;
-	const bool unknown = there && !same && (!link.id || !have->id);
+	const bool unknown = (there && !same && (!link.id || !have->id)) || !diffing->have->storage_known;
 	if (want->volume && !same) {
 		/* shown by name: the target field is a text on both sides */
 		struct difference *difference = entry_difference(diffing,
@@ -68,6 +78,10 @@ static void diff_disk(const struct diffing *diffing, const struct wanted_disk *w
 		difference->want_disk = want;
 		difference->have_disk = have;
 		judge(diffing, difference, list_field, disk, have, link.format);
+		if (diff_lost(diffing->have, want->volume, have)) {
+			difference->effect = level_data_loss;
+			difference->refused = diff_lost_words;
+		}
 	}
 	if (KNOWN(have, Disk, access) && have->access != disk->access) {
 		struct difference *difference = entry_difference(diffing,

@@ -58,7 +58,7 @@ static void know_nics(struct planner *planner, struct Record *record, const stru
 	}
 	for (uint32_t i = 0; i < wanted->count; i++) {
 		const struct Nic *nic = wanted->item[i];
-		if (!nic_stays(change, nic->name))
+		if (!have || !nic_stays(change, nic->name))
 			know_nic(planner, record, nic->name, nic->mac);
 	}
 	record->at[Record_nics] = &mark_observed;
@@ -156,14 +156,9 @@ const char *nic_obstacle(struct planner *planner, const struct Nic *nic)
 static bool is_lost(
 	const struct planner *planner, const struct HaveDomain *have, const struct wanted_disk *disk)
 {
-	if (!have || !have->spec || !planner->have->storage_known ||
-		have_volume(planner->have, disk->volume->uid))
-		return false;
-	for (uint32_t i = 0; i < have->spec->disks.count; i++) {
-		const struct Disk *found = have->spec->disks.item[i];
-		if (found->target && strstr(found->target, disk->volume->uid))
+	for (uint32_t i = 0; have && have->spec && i < have->spec->disks.count; i++)
+		if (diff_lost(planner->have, disk->volume, have->spec->disks.item[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -199,11 +194,8 @@ static const char *create_obstacle(
 			return arena_format(
 				planner->arena, "disk %s names a Volume that is not there", disk->disk->vdev);
 		if (is_lost(planner, have, disk))
-			return arena_format(planner->arena,
-				"disk %s: volume %s is lost: the guest has it, storage does not know it; no "
-				"empty one "
-				"is put in its place",
-				disk->disk->vdev, disk->volume->name);
+			return arena_format(planner->arena, "disk %s: %s: %s", disk->disk->vdev,
+				disk->volume->name, diff_lost_words);
 		const char *conflict = claims_conflict(planner, domain, disk);
 		if (conflict)
 			return conflict;

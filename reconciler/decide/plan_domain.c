@@ -140,6 +140,7 @@ static void plan_running(struct planner *planner, struct change *change, const s
 		for (uint32_t i = 0; i < change->difference_count; i++)
 			if (change->difference_allowed[i])
 				draft_live(planner, change, domain, have, i);
+		draft_moves(planner, change);
 		label_inline_volumes(planner, change, domain);
 		const bool stale = KNOWN(have, HaveDomain, markStale) && have->markStale;
 		if (have->mark && (stale || !record_same(planner, change, domain, have))) {

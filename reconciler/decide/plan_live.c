@@ -105,6 +105,28 @@ void draft_live(struct planner *planner, struct change *change, const struct wan
 	}
 }
 
+/* One volume is never in two places of a guest: where a disk moves, it is taken away before it is given
+ * again. */
+void draft_moves(struct planner *planner, struct change *change)
+{
+	for (uint32_t i = 0; i < change->actions.count; i++) {
+		struct draft *attach = change->actions.item[i];
+		if (attach->action.verb != verb_disk_attach)
+			continue;
+		const struct HaveVolume *volume = have_volume(planner->have, attach->action.disk_volume->uid);
+		struct link link;
+		if (!volume || !have_volume_link(volume, &link))
+			continue;
+		for (uint32_t k = 0; k < change->actions.count; k++) {
+			struct draft *detach = change->actions.item[k];
+			const struct Disk *disk = detach->action.disk;
+			if (detach->action.verb == verb_disk_detach &&
+				(text_equal(disk->id, link.id) || text_equal(disk->target, link.path)))
+				draft_needs(planner, attach, detach);
+		}
+	}
+}
+
 /* A disk that is to be attached needs its volume and the right to use it, a nic its bridge. */
 static const char *attach_obstacle(struct planner *planner, struct change *change,
 	const struct wanted_domain *domain, const struct difference *difference)

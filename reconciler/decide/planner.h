@@ -95,6 +95,9 @@ enum level draft_judge(struct planner *, struct change *, const struct wanted_do
 void draft_live(struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *,
 	uint32_t index);
 
+/* After all live actions of a change are drafted: puts those on one volume in order. */
+void draft_moves(struct planner *, struct change *);
+
 /* Stops and destroys a domain that is there; the last draft is returned. `timeout` and `escalate` from its
  * shutdown. */
 struct draft *plan_stop(struct planner *, struct change *, const char *name, const struct HaveDomain *,
