@@ -157,8 +157,9 @@ const struct HaveDomain *claims_found(const struct claims *claims, const char *k
 
 /* Readers of one image may be thousands; who reads, too, is told from the writers, which come first. */
 static const char *conflict(struct planner *planner, const struct wanted_domain *domain,
-	const struct wanted_disk *disk, const char *key, bool writes)
+	const struct wanted_disk *disk, const char *image, const char *key, bool writes)
 {
+	const struct HaveDomain *former = NULL;
 	const struct claims *claims = planner->claims;
 	const uint64_t hash = text_hash(key);
 	for (uint32_t i = first_of(claims, hash, key); i < claims->count; i++) {
@@ -167,8 +168,14 @@ static const char *conflict(struct planner *planner, const struct wanted_domain 
 			break;
 		if (strcmp(other->uuid, domain->uid) == 0)
 			continue;
-		const char *words = arena_format(planner->arena, "disk %s: volume %s %s by %s%s",
-			disk->disk->vdev, disk->volume->name, other->writes ? "is written" : "is read",
+		/* the same guest under another uid is stopped before this one is created */
+		if (other->found && !former)
+			former = former_of(planner, domain);
+		if (other->found && former && strcmp(other->uuid, former->uuid) == 0)
+			continue;
+		const char *words = arena_format(planner->arena, "disk %s: %s %s %s by %s%s",
+			disk->disk->vdev, image ? "its base image" : "volume",
+			image ? image : disk->volume->name, other->writes ? "is written" : "is read",
 			other->who, other->found ? ", which is there" : "");
 		if (!other->found)
 			report_error(planner->report, disk->disk->at[Disk_volume], domain->object->text,
@@ -184,14 +191,18 @@ static const char *conflict(struct planner *planner, const struct wanted_domain 
 const char *claims_conflict(
 	struct planner *planner, const struct wanted_domain *domain, const struct wanted_disk *disk)
 {
-	const char *words = conflict(
-		planner, domain, disk, volume_key(planner, disk->volume), disk->disk->access == access_rw);
+	const bool writes = disk->disk->access == access_rw;
+	const char *words = conflict(planner, domain, disk, NULL, volume_key(planner, disk->volume), writes);
+	const struct HaveVolume *have = volume_plan_of(planner, disk->volume)->have;
+	struct link link;
+	if (!words && have && have_volume_link(have, &link))
+		words = conflict(planner, domain, disk, NULL, link.path, writes);
 	for (uint32_t i = 0; !words && i < disk->volume->chain.count; i++) {
 		const struct Layer *layer = disk->volume->chain.item[i];
 		const struct HaveImage *image =
 			layer->image ? have_image(planner->have, layer->image->name) : NULL;
 		if (image && KNOWN(image, HaveImage, id))
-			words = conflict(planner, domain, disk, image->id, false);
+			words = conflict(planner, domain, disk, layer->image->name, image->id, false);
 	}
 	return words;
 }

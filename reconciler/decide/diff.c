@@ -52,7 +52,9 @@ static void diff_field(const struct diffing *diffing, const struct type *type, i
 	const struct field *field = &type->fields[index];
 	const struct mark *set = *field_mark(type, index, want);
 	const bool known = have && *field_mark(type, index, have);
-	if (!set && (!field->has_default || field->at_create || !known))
+	/* a map without a default is empty where it is taken out: our record knows what it held */
+	const bool has_default = (field->has_default && !field->at_create) || field->shape == SHAPE_Map;
+	if (!set && (!has_default || !known))
 		return;
 	const struct keys keys = {.up = up, .key = field->key};
 	const void *wanted = field_value(field, want); /* the default where it is not set */

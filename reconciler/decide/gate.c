@@ -92,7 +92,7 @@ static int64_t removals_left(const struct planner *planner)
 	const struct list *domains = &planner->have->found->domains;
 	for (uint32_t i = 0; i < domains->count; i++) {
 		const struct HaveDomain *domain = domains->item[i];
-		owned += KNOWN(domain, HaveDomain, owned) && domain->owned;
+		owned += owns_domain(planner, domain);
 	}
 	const struct HostFacts *facts = planner->have->found->host;
 	const int64_t gone = KNOWN(facts, HostFacts, deletions) ? facts->deletions : 0;
@@ -124,6 +124,8 @@ static bool is_begun(const struct planner *planner, const char *uid)
 	return false;
 }
 
+static const char other_plan[] = "the consent that was given is for another plan";
+
 static void gate(struct planner *planner, struct change *change, const char *reason)
 {
 	planner->plan->needs_consent = true;
@@ -132,12 +134,62 @@ static void gate(struct planner *planner, struct change *change, const char *rea
 	change->cause = CAUSE_LIMITS;
 }
 
+/* A consent that names another plan: whoever gave it did not see this one, so nothing of it is begun that
+ * could not be undone. A recreate that only --allow lets pass needs consent as such. */
+static void gate_recreates(struct planner *planner)
+{
+	for (uint32_t i = 0; i < planner->plan->changes.count; i++) {
+		struct change *change = planner->plan->changes.item[i];
+		if (change->kind != CHANGE_RECREATE ||
+			change->domain->spec->disruption == disruption_recreate)
+			continue;
+		planner->plan->needs_consent = true;
+		change_block(planner, change, CHANGE_BLOCKED, other_plan);
+		change->cause = CAUSE_LIMITS;
+	}
+}
+
+static void gate_unseen(struct planner *planner)
+{
+	for (uint32_t i = 0; i < planner->plan->changes.count; i++) {
+		struct change *change = planner->plan->changes.item[i];
+		if (change->kind != CHANGE_DESTROY ||
+			is_begun(planner, change->have ? change->have->uuid : change->have_volume->uid))
+			continue;
+		change_block(planner, change, CHANGE_BLOCKED, other_plan);
+		change->cause = CAUSE_LIMITS;
+	}
+}
+
+/* A volume goes after what takes it from its guest; where that is not done, it stays. */
+static void gate_dependents(struct planner *planner)
+{
+	for (uint32_t i = 0; i < planner->plan->changes.count; i++) {
+		struct change *change = planner->plan->changes.item[i];
+		if (change->kind != CHANGE_DESTROY || change->have || !change->actions.count)
+			continue;
+		const struct draft *remove = change->actions.item[0];
+		for (uint32_t k = 0; k < remove->needs.count; k++) {
+			const struct change *other = ((const struct draft *)remove->needs.item[k])->change;
+			if (other == change || other->actions.count)
+				continue;
+			change_block(planner, change, CHANGE_BLOCKED,
+				arena_format(
+					planner->arena, "not removed: %s has it, and stays", other->object));
+			change->cause = CAUSE_LIMITS;
+			break;
+		}
+	}
+}
+
 void gate_removals(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
 	const char *consent = planner->options->consent;
 	if (consent && strcmp(consent, plan->digest) == 0)
 		return;
+	if (consent && !planner->options->only)
+		gate_recreates(planner);
 	struct list removals = {0};
 	for (uint32_t i = 0; i < plan->changes.count; i++) {
 		struct change *change = plan->changes.item[i];
@@ -161,9 +213,13 @@ void gate_removals(struct planner *planner)
 			gate(planner, change,
 				"the limit of removals in an hour is reached (Host spec.deletions)");
 	}
-	if (consent && plan->needs_consent)
+	if (consent && plan->needs_consent) {
+		gate_unseen(planner);
 		report_error(planner->report, NULL, NULL,
 			"look at the plan again; its digest is what --consent takes",
-			"--consent names another plan than this one (%s): what is gated stays as it is",
+			"--consent names another plan than this one (%s): nothing of it is removed or made "
+			"anew",
 			plan->digest);
+	}
+	gate_dependents(planner);
 }

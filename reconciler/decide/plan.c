@@ -93,7 +93,8 @@ static void stagger(struct planner *planner)
 	for (uint32_t i = 0; i < planner->plan->changes.count; i++) {
 		struct change *change = planner->plan->changes.item[i];
 		if (change->actions.count &&
-			(change->kind == CHANGE_RESTART || change->kind == CHANGE_RECREATE))
+			(change->kind == CHANGE_RESTART || change->kind == CHANGE_RECREATE ||
+				(change->kind == CHANGE_STOP && change->blast >= level_stop)))
 			list_add(planner->arena, &down, change);
 	}
 	const uint32_t most = (uint32_t)planner->want->host->maxUnavailable;
@@ -125,6 +126,12 @@ static void number(struct planner *planner, struct draft *draft)
 static int by_object(const void *a, const void *b)
 {
 	return strcmp((*(struct change *const *)a)->object, (*(struct change *const *)b)->object);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct action *one = *(const struct action *const *)a, *two = *(const struct action *const *)b;
+	return (one->id > two->id) - (one->id < two->id);
 }
 
 static void summarise(struct planner *planner)
@@ -232,6 +239,9 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 		struct change *change = plan->changes.item[i];
 		for (uint32_t k = 0; k < change->actions.count; k++)
 			number(&planner, change->actions.item[k]);
+		if (change->actions.count > 1)
+			qsort(change->actions.item, change->actions.count, sizeof *change->actions.item,
+				by_id);
 	}
 	summarise(&planner);
 	list_unmanaged(&planner);

@@ -140,22 +140,16 @@ static void draft_layers(
 	const struct wanted_volume *volume = plan->volume;
 	const char *object = arena_format(planner->arena, "Volume/%s", volume->name);
 	const struct wanted_image *image = NULL;
-	struct draft *last = after;
-	bool made = false;
+	struct draft *last = after, *verify = NULL;
 	for (uint32_t i = 0; i < volume->chain.count && !plan->blocked; i++)
 		plan->blocked = image_obstacle(planner, volume->chain.item[i]);
 	if (plan->blocked)
 		return;
 	for (uint32_t i = 0; i < volume->chain.count; i++) {
 		const struct Layer *layer = volume->chain.item[i];
-		struct draft *verify = NULL;
 		if (layer->image) {
 			image = want_image(planner->want, layer->image->name);
 			verify = plan_image(planner, change, image);
-		}
-		if (verify) {
-			draft_needs(planner, verify, after);
-			last = verify;
 		}
 		/* a layer that makes nothing is taken in passing, but a volume of nothing else needs its
 		 * label, too */
@@ -164,6 +158,8 @@ static void draft_layers(
 			continue;
 		last = draft_add(planner, change, verb_volume_create, object, volume->name,
 			arena_format(planner->arena, "(%s)", layer_words(planner->arena, layer)), last);
+		/* the check of an image stands for itself: volumes of several domains wait for it */
+		draft_needs(planner, last, verify);
 		last->action.volume = volume;
 		last->action.have_volume = plan->have;
 		last->action.uid = volume->uid;
@@ -171,9 +167,8 @@ static void draft_layers(
 		last->action.image = image;
 		last->action.label = label_of(planner, plan);
 		last->action.at = volume->at;
-		made = true;
 	}
-	plan->last = made || last != after ? last : NULL;
+	plan->last = last != after ? last : NULL;
 	plan->ready = true;
 }
 
@@ -205,6 +200,22 @@ static const char *base_changed(struct planner *planner, const struct HaveVolume
 	return NULL;
 }
 
+/* Why a volume that is there is not for these manifests, or NULL. */
+static const char *foreign(struct planner *planner, const struct volume_plan *plan)
+{
+	const struct Label *label = plan->have ? plan->have->label : NULL;
+	const struct source_root *root = plan->volume->object->root;
+	if (label && label->owner && strcmp(label->owner, planner->want->owner) != 0)
+		return arena_format(
+			planner->arena, "volume %s belongs to owner %s", plan->volume->name, label->owner);
+	if (!label || !label->source || !root || planner->options->take_over ||
+		source_matches(label->source, root))
+		return NULL;
+	return arena_format(planner->arena,
+		"volume %s belongs to the manifests in %s; --take-over makes it yours", plan->volume->name,
+		label->source);
+}
+
 struct volume_plan *plan_volume(struct planner *planner, struct change *change,
 	const struct wanted_volume *volume, struct draft *after)
 {
@@ -217,6 +228,11 @@ struct volume_plan *plan_volume(struct planner *planner, struct change *change,
 	else if (volume->object->refused)
 		plan->blocked = arena_format(planner->arena, "%s is not yet supported: %s",
 			volume->object->text, volume->object->refused);
+	else if (foreign(planner, plan))
+		plan->blocked = foreign(planner, plan);
+	else if (plan->have && !KNOWN(plan->have, HaveVolume, state))
+		plan->blocked =
+			arena_format(planner->arena, "the state of volume %s is not known", volume->name);
 	else if (plan->have && KNOWN(plan->have, HaveVolume, state) &&
 		 plan->have->state == volume_state_complete) {
 		plan->blocked = base_changed(planner, plan->have);
@@ -254,7 +270,8 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 		!source_matches(label->source, volume->object->root)) {
 		change_block(planner, change, CHANGE_BLOCKED,
 			arena_format(planner->arena,
-				"it belongs to the manifests in %s; --take-over makes it yours", label->source));
+				"it belongs to the manifests in %s; --take-over makes it yours",
+				label->source));
 		change->cause = CAUSE_LIMITS;
 		return;
 	}
@@ -267,7 +284,6 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 		change->kind = CHANGE_CREATE;
 		return;
 	}
-	plan_label(planner, change, plan);
 	struct list differences = {0};
 	diff_volume(planner->arena, planner->want, planner->have, volume, plan->have, &differences);
 	change_differences(planner, change, &differences);
@@ -278,5 +294,11 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 			change->blast = difference->effect;
 		change_block(planner, change, difference->unknown ? CHANGE_UNKNOWN : CHANGE_BLOCKED,
 			difference->unknown ? "what is there could not be read" : difference->refused);
+	}
+	/* what its manifest says of deleting it holds whatever else differs */
+	plan_label(planner, change, plan);
+	if (change->actions.count && change->kind == CHANGE_BLOCKED) {
+		change->kind = CHANGE_LIVE;
+		change->allowed = true;
 	}
 }
