@@ -59,6 +59,35 @@ static const char *wanted_key(const struct Layer *layer)
 	return "";
 }
 
+/* The chain that a label recorded, as a manifest would have it, so that both sides are shown in the same
+ * words. */
+static const struct list *chain_recorded(struct arena *arena, const struct list *recorded)
+{
+	struct list *chain = arena_make(arena, struct list);
+	for (uint32_t i = 0; i < recorded->count; i++) {
+		const struct LayerFound *found = recorded->item[i];
+		const int index = found->layer ? type_index(&type_Layer, found->layer) : -1;
+		struct Layer *layer = type_new(arena, &type_Layer);
+		list_add(arena, chain, layer);
+		if (index < 0)
+			continue;
+		const struct type *type = type_Layer.fields[index].of;
+		void *body = type_new(arena, type);
+		layer->at[index] = &mark_observed;
+		*(void **)field_value(&type_Layer.fields[index], layer) = body;
+		const int size = type_index(type, "size"), name = type_index(type, "name");
+		if (size >= 0 && KNOWN(found, LayerFound, size)) {
+			*field_mark(type, size, body) = &mark_observed;
+			*(int64_t *)field_value(&type->fields[size], body) = found->size;
+		}
+		if (name >= 0 && KNOWN(found, LayerFound, base)) {
+			*field_mark(type, name, body) = &mark_observed;
+			*(const char **)field_value(&type->fields[name], body) = found->base;
+		}
+	}
+	return chain;
+}
+
 void diff_volume(struct arena *arena, const struct want *want, const struct have *have,
 	const struct wanted_volume *volume, const struct HaveVolume *found, struct list *out)
 {
@@ -81,8 +110,8 @@ void diff_volume(struct arena *arena, const struct want *want, const struct have
 	}
 	if (!same) {
 		struct difference *difference = add(arena, out, arena_format(arena, "%s.chain", prefix),
-			&type_VolumeSpec.fields[VolumeSpec_chain], &volume->chain, NULL, volume->at,
-			level_data_loss);
+			&type_VolumeSpec.fields[VolumeSpec_chain], &volume->chain,
+			chain_recorded(arena, recorded), volume->at, level_data_loss);
 		difference->refused =
 			"the volume was made with another chain: give the new one another name or vdev";
 		return;

@@ -148,7 +148,7 @@ static void list_unmanaged(struct planner *planner)
 	const struct list *domains = &planner->have->found->domains;
 	for (uint32_t i = 0; i < domains->count; i++) {
 		const struct HaveDomain *domain = domains->item[i];
-		if (owns_domain(planner, domain))
+		if (owns_domain(planner, domain) || !KNOWN(domain, HaveDomain, owned))
 			continue;
 		list_add(planner->arena, &planner->plan->unmanaged,
 			arena_format(

@@ -66,6 +66,18 @@ static void diff_inline_volumes(
 }
 
 /* Is what would be recorded of it what is recorded? Made in passing, because it mostly is. */
+/* What of a record changes, for people: " (protect false -> true)"; NULL where it is not worth a word. */
+static const char *record_words(struct planner *planner, const struct Record *want, const struct Record *have)
+{
+	const char *words = NULL;
+	if (want->protect != have->protect)
+		words = want->protect ? "from now on it is protected" : "it is not protected any more";
+	if (!text_equal(want->source, have->source))
+		words = arena_format(planner->arena, "%s%sfrom now on it belongs to the manifests in %s",
+			words ? words : "", words ? "; " : "", want->source);
+	return words ? arena_format(planner->arena, "(%s)", words) : NULL;
+}
+
 static bool record_same(struct planner *planner, const struct change *change,
 	const struct wanted_domain *domain, const struct HaveDomain *have)
 {
@@ -144,9 +156,10 @@ static void plan_running(struct planner *planner, struct change *change, const s
 		label_inline_volumes(planner, change, domain);
 		const bool stale = KNOWN(have, HaveDomain, markStale) && have->markStale;
 		if (have->mark && (stale || !record_same(planner, change, domain, have))) {
-			struct draft *draft =
-				draft_of(planner, change, verb_domain_record, domain, have, NULL, NULL);
-			draft->action.record = record_of(planner, change, domain, have);
+			const struct Record *record = record_of(planner, change, domain, have);
+			struct draft *draft = draft_of(planner, change, verb_domain_record, domain, have,
+				record_words(planner, record, have->mark), NULL);
+			draft->action.record = record;
 			for (uint32_t i = 0; i + 1 < change->actions.count; i++)
 				draft_needs(planner, draft, change->actions.item[i]);
 		}
@@ -242,8 +255,15 @@ static void plan_former(struct planner *planner, struct change *change, const st
 		return;
 	change->kind = CHANGE_RECREATE;
 	change->blast = level_recreate;
-	change->detail =
-		arena_format(planner->arena, "its uid changes from %s to %s", former->uuid, domain->uid);
+	bool inline_volumes = false;
+	for (uint32_t i = 0; i < domain->disks.count; i++) {
+		const struct wanted_volume *volume =
+			((const struct wanted_disk *)domain->disks.item[i])->volume;
+		inline_volumes |= volume && volume->vdev;
+	}
+	change->detail = arena_format(planner->arena, "its uid changes from %s to %s%s", former->uuid,
+		domain->uid,
+		inline_volumes ? ": its inline volumes are new and empty, those it has are kept" : "");
 	if (domain->object->domain->metadata->protect || former->mark->protect)
 		change_block(planner, change, CHANGE_BLOCKED, "it is protected (metadata.protect)");
 	else if (allowed_level(planner, domain) < level_recreate)

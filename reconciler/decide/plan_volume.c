@@ -101,6 +101,22 @@ static bool label_same(const struct Label *want, const struct Label *have)
 	       want->protect == have->protect;
 }
 
+/* What of a label changes, for people; NULL where it is not worth a word. */
+static const char *label_words(struct planner *planner, const struct Label *want, const struct Label *have)
+{
+	const char *words = NULL;
+	if (want->reclaim != have->reclaim)
+		words = want->reclaim == reclaim_Delete ? "deleted when nothing wants it any more"
+							: "kept when nothing wants it any more";
+	if (want->protect != have->protect)
+		words = arena_format(planner->arena, "%s%s%s", words ? words : "", words ? "; " : "",
+			want->protect ? "protected" : "not protected any more");
+	if (!text_equal(want->source, have->source))
+		words = arena_format(planner->arena, "%s%sit belongs to the manifests in %s",
+			words ? words : "", words ? "; " : "", want->source);
+	return words ? arena_format(planner->arena, "(from now on: %s)", words) : NULL;
+}
+
 void plan_label(struct planner *planner, struct change *change, const struct volume_plan *plan)
 {
 	const struct wanted_volume *volume = plan->volume;
@@ -112,12 +128,14 @@ void plan_label(struct planner *planner, struct change *change, const struct vol
 	arena_reset(planner->scratch);
 	if (same)
 		return;
+	const struct Label *label = label_of(planner, plan);
 	struct draft *draft = draft_add(planner, change, verb_volume_record,
-		arena_format(planner->arena, "Volume/%s", volume->name), volume->name, NULL, NULL);
+		arena_format(planner->arena, "Volume/%s", volume->name), volume->name,
+		label_words(planner, label, plan->have->label), NULL);
 	draft->action.volume = volume;
 	draft->action.have_volume = plan->have;
 	draft->action.uid = volume->uid;
-	draft->action.label = label_of(planner, plan);
+	draft->action.label = label;
 	draft->action.at = volume->at;
 }
 

@@ -127,9 +127,11 @@ static void difference_line(
 		pad(printer->out, PLACE_COLUMN - column);
 		fputs(place, printer->out);
 	}
-	if (difference->refused)
+	bool said = difference->refused && change->reason && strcmp(change->reason, difference->refused) == 0;
+	if (difference->refused && !said)
 		fprintf(printer->out, "  (%s)", difference->refused);
-	else if (!change->difference_allowed[index] && change->kind != CHANGE_BLOCKED)
+	else if (!difference->refused && !difference->unknown && !change->difference_allowed[index] &&
+		 change->kind != CHANGE_BLOCKED)
 		fprintf(printer->out, "  (%s: not allowed)", choice_level[difference->effect]);
 	fputc('\n', printer->out);
 }
@@ -147,12 +149,27 @@ static void difference_lines(const struct printer *printer, const struct change 
 		difference_line(printer, change, i, width);
 }
 
-/* What is done about an object whose fields do not differ: it is stopped, or its record is brought up to
- * date. */
-static void action_lines(const struct printer *printer, const struct change *change)
+/* Does it change what later becomes of the object? That is told whatever else differs. */
+static bool decides_its_end(const struct change *change, const struct action *action)
 {
-	for (uint32_t i = 0; i < change->actions.count; i++)
-		fprintf(printer->out, "    %s\n", ((const struct action *)change->actions.item[i])->text);
+	const struct Record *have = change->have ? change->have->mark : NULL;
+
+	if (action->verb == verb_volume_record)
+		return true;
+	return action->verb == verb_domain_record && have && action->record &&
+	       (have->protect != action->record->protect ||
+		       !text_equal(have->source, action->record->source));
+}
+
+/* What is done about an object besides its fields: it is stopped, or its record is brought up to date. */
+static void action_lines(const struct printer *printer, const struct change *change, bool all)
+{
+	for (uint32_t i = 0; i < change->actions.count; i++) {
+		const struct action *action = change->actions.item[i];
+
+		if (all || decides_its_end(change, action))
+			fprintf(printer->out, "    %s\n", action->text);
+	}
 }
 
 bool plan_text_changes(FILE *out, const struct plan_view *view)
@@ -167,10 +184,10 @@ bool plan_text_changes(FILE *out, const struct plan_view *view)
 		head_line(&printer, change);
 		if (change->kind == CHANGE_CREATE)
 			made_lines(&printer, change);
-		else if (change->kind != CHANGE_DESTROY && change->difference_count)
+		else if (change->kind != CHANGE_DESTROY) {
 			difference_lines(&printer, change);
-		else if (change->kind != CHANGE_DESTROY)
-			action_lines(&printer, change);
+			action_lines(&printer, change, !change->difference_count);
+		}
 	}
 	return changes->count > 0;
 }

@@ -41,8 +41,9 @@ void wording_change(struct buffer *out, const struct change *change)
 		buffer_text(out, done ? "; " : ": ");
 	if (change->reason)
 		buffer_escaped(out, change->reason, strlen(change->reason), 1000);
+	/* what is stopped is told for those who may consent to it */
 	if (change->detail)
-		buffer_format(out, "; %s", change->detail);
+		buffer_format(out, "; %s%s", done || change->subject ? "" : "the removal ", change->detail);
 }
 
 const char *wording_path(const char *path)
@@ -73,7 +74,9 @@ static void quoted(struct buffer *out, const char *text)
 static void difference_side(
 	struct buffer *out, const struct difference *difference, const void *value, bool quotes)
 {
-	if (value && quotes)
+	if (value && difference->field->of == &type_Layer)
+		wording_chain(out, value);
+	else if (value && quotes)
 		quoted(out, *(const char *const *)value);
 	else
 		value_text(out, difference->field, value);
@@ -86,10 +89,14 @@ void wording_difference(struct buffer *out, const struct difference *difference)
 	bool quotes = text && ((have && needs_quotes(*(const char *const *)have)) ||
 				      (want && needs_quotes(*(const char *const *)want)));
 
-	if (difference->unknown)
+	if (difference->unknown) {
 		buffer_text(out, "not known");
-	else
+		/* a whole object on one line says nothing */
+		if (difference->field->shape == SHAPE_One || difference->field->shape == SHAPE_Many)
+			return;
+	} else {
 		difference_side(out, difference, have, quotes);
+	}
 	buffer_text(out, " -> ");
 	difference_side(out, difference, want, quotes);
 }
