@@ -402,9 +402,11 @@ static const char *records_fit(struct scene *scene, const struct plan *left)
 		const struct record_entry *entry = records.item[i];
 		const struct HaveDomain *domain = have_domain(have, entry->uuid);
 		bool stays = entry->record->protect || is_elsewhere(scene->want, entry->record->name);
+		if (is_left(left, arena_format(scene->arena, "Domain/%s", entry->record->name)))
+			continue;
 		if (!domain && !stays)
 			return fail(scene, "a record of %s is left over", entry->record->name);
-		if (!domain || is_left(left, arena_format(scene->arena, "Domain/%s", entry->record->name)))
+		if (!domain)
 			continue;
 		const char *record = record_text(scene->arena, entry->record);
 		if (!domain->mark || strcmp(record, record_text(scene->arena, domain->mark)) != 0)
