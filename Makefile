@@ -54,7 +54,7 @@ $B/tests/unit/%: tests/unit/%.c $B/core.a
 # What building and testing need, as Debian 12 names it. The real Xen of test-xen is made by tests/lab/lab.
 DEPS_BUILD := gcc libc6-dev pkg-config libyaml-dev libcjson-dev libxen-dev uuid-dev libmd-dev qemu-utils
 DEPS_TEST := libcriterion-dev python3 python3-jsonschema python3-yaml
-DEPS_LINT := clang clang-tidy cppcheck clang-format libclang-rt-dev
+DEPS_LINT := clang clang-tidy cppcheck clang-format shellcheck libclang-rt-dev
 .PHONY: deps
 deps: ## install what is missing (asks for root only then)
 	@tests/tools/deps $(DEPS_BUILD) $(DEPS_TEST)
@@ -119,7 +119,7 @@ docs: all ## write what is generated: the JSON Schema, the field reference, the 
 	@tests/tools/generated --write $B/xensteer
 
 .PHONY: lint
-lint: ## clang-tidy and cppcheck over everything, format of everything
+lint: ## clang-tidy and cppcheck over all C, its format, shellcheck over all shell
 	@tests/tools/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT)
 	@tests/tools/lint $(FLAGS)
 

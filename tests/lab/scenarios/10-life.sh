@@ -1,6 +1,6 @@
 # The main job: from YAML to a prompt and back to nothing, on a real Xen. A guest on a qcow2 overlay with a vif is
 # created, changed, hurt by hand, rebooted by itself, and removed; beside it runs a domain that is not ours.
-# shellcheck shell=bash disable=SC2016
+# shellcheck shell=bash disable=SC2016,SC2154 # dom0.sh sets them; inner shells expand
 
 host_settings
 image() {
@@ -77,7 +77,7 @@ ok "restart Always: the next pass starts it" steer apply
 ok "it is up again" ready web
 
 mkdir /root/elsewhere
-mv $manifests/web.yaml /root/elsewhere/
+mv "$manifests"/web.yaml /root/elsewhere/
 ok "its file removed, it is shut down and destroyed" steer apply
 ok "it is gone" gone web
 ok "its disk is kept: reclaim is Retain" bash -c 'ls /var/lib/xensteer/default/volumes/*/1-overlay.qcow2'

@@ -1,6 +1,6 @@
 # A plan elsewhere is the plan here: what `plan` says on the host and what it says of the host's snapshot, without rights
 # and without Xen, is the same JSON but for the driver's name.
-# shellcheck shell=bash disable=SC2016
+# shellcheck shell=bash disable=SC2016,SC2154 # dom0.sh sets them; inner shells expand
 
 host_settings
 guest_manifest() { # NAME MEMORY
@@ -20,7 +20,7 @@ guest_manifest one 96MiB | want one.yaml
 mk stranger pv 96
 xl create -e /tmp/stranger.cfg
 ok "a guest" steer apply
-xensteer snapshot --config $settings >/tmp/host.json
+xensteer snapshot --config "$settings" >/tmp/host.json
 ok "the snapshot is JSON" jq -e '.kind == "Observation"' /tmp/host.json
 compare() { # WANTED-STATUS: both plans and their exit codes
 	local here=0 there=0
@@ -31,7 +31,7 @@ compare() { # WANTED-STATUS: both plans and their exit codes
 		diff <(jq 'del(.host.driver)' /tmp/here.json) <(jq 'del(.host.driver)' /tmp/there.json)
 }
 chmod -R a+rX /root
-cp $settings /tmp/host.yaml
+cp "$settings" /tmp/host.yaml
 ok "nothing to do: the same, exit 0" compare 0
 guest_manifest one 112MiB | want one.yaml
 guest_manifest two 96MiB | want two.yaml
