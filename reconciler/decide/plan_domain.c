@@ -50,16 +50,22 @@ static void explain(
 				choice_level[beyond], choice_level[allowed_level(planner, domain)]));
 }
 
+/* The inline volume of a disk as it is; NULL where there is none, or not all of it. */
+static const struct HaveVolume *inline_volume(const struct planner *planner, const struct wanted_disk *disk)
+{
+	const struct HaveVolume *have =
+		disk->volume && disk->volume->vdev ? volume_plan_of(planner, disk->volume)->have : NULL;
+	return have && KNOWN(have, HaveVolume, state) && have->state == volume_state_complete ? have : NULL;
+}
+
 /* Differences of inline volumes count as differences of their domain. */
 static void diff_inline_volumes(
 	struct planner *planner, const struct wanted_domain *domain, struct list *differences)
 {
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
-		const struct HaveVolume *have = disk->volume && disk->volume->vdev
-							? volume_plan_of(planner, disk->volume)->have
-							: NULL;
-		if (have && KNOWN(have, HaveVolume, state) && have->state == volume_state_complete)
+		const struct HaveVolume *have = inline_volume(planner, disk);
+		if (have)
 			diff_volume(planner->arena, planner->want, planner->have, disk->volume, have,
 				differences);
 	}
@@ -104,10 +110,7 @@ static void label_inline_volumes(
 {
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
-		const struct HaveVolume *have = disk->volume && disk->volume->vdev
-							? volume_plan_of(planner, disk->volume)->have
-							: NULL;
-		if (have && KNOWN(have, HaveVolume, state) && have->state == volume_state_complete)
+		if (inline_volume(planner, disk))
 			plan_label(planner, change, plan_volume(planner, change, disk->volume, NULL));
 	}
 }
