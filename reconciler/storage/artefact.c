@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -153,6 +154,15 @@ bool artefact_publish(struct layer_job *job)
 		return artefact_fail(job, errno, job->temporary);
 	job->temporary = NULL;
 	return fsync(folder) == 0 || artefact_fail(job, errno, job->folder);
+}
+
+bool artefact_made(struct layer_job *job, bool seen, int64_t size)
+{
+	if (!seen)
+		return job->error ? false : layer_fail(job, false, NULL, "%s is gone", job->temporary);
+	return job->found->size == size ||
+	       layer_fail(job, false, NULL, "%s has %" PRId64 " bytes instead of %" PRId64, job->temporary,
+		       job->found->size, size);
 }
 
 void artefact_abandon(struct layer_job *job)

@@ -25,6 +25,9 @@ int artefact_begin(struct layer_job *);
 /* job->temporary becomes job->path, on the disk when this returns. false: job->error, and it is still
  * temporary. */
 bool artefact_publish(struct layer_job *);
+/* What was made: `seen` says whether it could be described into job->found, `size` what it is to be. false:
+ * job->error. */
+bool artefact_made(struct layer_job *, bool seen, int64_t size);
 /* Removes job->temporary, if there is one: what failed leaves nothing behind. */
 void artefact_abandon(struct layer_job *);
 /* Removes recorded->path, on the disk when this returns. Absent is success. */

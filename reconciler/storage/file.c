@@ -83,15 +83,7 @@ static bool create(struct layer_job *job)
 static bool created(struct layer_job *job)
 {
 	const struct FileLayer *want = job->want->file;
-	if (!describe(job, job->temporary, job->path, want->format)) {
-		if (!job->error)
-			layer_fail(job, false, NULL, "%s is gone", job->temporary);
-		return false;
-	}
-	if (job->found->size != want->size)
-		return layer_fail(job, false, NULL, "%s has %" PRId64 " bytes instead of %" PRId64,
-			job->temporary, job->found->size, want->size);
-	return true;
+	return artefact_made(job, describe(job, job->temporary, job->path, want->format), want->size);
 }
 
 const struct layer_driver layer_file = {

@@ -107,14 +107,9 @@ static bool create(struct layer_job *job)
 static bool created(struct layer_job *job)
 {
 	struct identity base;
-	if (!describe(job, job->temporary, job->path)) {
-		if (!job->error)
-			layer_fail(job, false, NULL, "%s is gone", job->temporary);
+	const bool seen = describe(job, job->temporary, job->path);
+	if (!artefact_made(job, seen, size_wanted(job)))
 		return false;
-	}
-	if (job->found->size != size_wanted(job))
-		return layer_fail(job, false, NULL, "%s has %" PRId64 " bytes instead of %" PRId64,
-			job->temporary, job->found->size, size_wanted(job));
 	if (!identity_of(job->arena, job->below.path, &base))
 		return artefact_fail(job, errno, job->below.path);
 	if (!text_equal(identity_text(job->arena, &base), job->found->baseId))
