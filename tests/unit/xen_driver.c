@@ -172,6 +172,20 @@ Test(xen_driver, without_its_mark_a_domain_is_not_created)
 	cr_expect_null(strstr(calls(arena), "create"));
 }
 
+Test(xen_driver, a_look_that_failed_once_is_repeated)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct action action = action_of(verb_domain_destroy);
+	scratch_write("xl", "#!/bin/sh\n[ -e failed ] && exec cat list\n>failed\nexit 127\n");
+	scratch_write("list", HEAD DOM0);
+	cr_expect_eq(done_after(arena, &action, 20000).outcome, OUTCOME_DONE);
+	cr_assert_eq(remove("failed"), 0);
+	cr_assert_eq(remove("list"), 0);
+	struct finished done = done_after(arena, &action, 20000);
+	cr_expect_eq(done.outcome, OUTCOME_TRANSIENT);
+	cr_expect_not_null(strstr(done.message, "xl list -v: exit 1"), "%s", done.message);
+}
+
 Test(xen_driver, two_of_one_uuid_are_not_touched)
 {
 	ARENA_SCOPED arena = arena_new();

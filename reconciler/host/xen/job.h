@@ -28,7 +28,7 @@ struct job {
 	const struct wanted_domain *domain;
 	struct links links;
 	int64_t domid, since;
-	int tries;
+	int tries, misses;
 	const char *trouble; /* what a program said that may turn out not to matter */
 	enum outcome trouble_outcome;
 
@@ -47,8 +47,8 @@ void job_fail(struct job *, enum outcome, const char *hint, const char *format, 
 /* After job_run: how the program ended. */
 const struct run_result *job_result(const struct job *);
 bool job_succeeded(const struct job *); /* exit status 0 */
-/* After job_look: the domain; false if the job was ended because that cannot be told. *listed is NULL if
- * there is none. */
+/* After job_look: the domain, *listed NULL if there is none. false if that cannot be told: the job then looks
+ * again or was ended, and the step returns. */
 bool job_listed(struct job *, const struct listed **listed);
 /* "xl" and up to four more arguments, NULL for none, in the job's arena. */
 const char *const *job_xl(

@@ -14,8 +14,9 @@
 
 enum {
 	LISTING_DEADLINE = 15000,
-	GRACE = 20000,     /* ms beyond a job's deadline, in which its own last look may end */
-	MARK_LIMIT = 2000, /* bytes: oxenstored refuses values over 2048 */
+	LISTING_RETRIES = 2, /* of one job: what was begun is not given up for a look that failed */
+	GRACE = 20000,       /* ms beyond a job's deadline, in which its own last look may end */
+	MARK_LIMIT = 2000,   /* bytes: oxenstored refuses values over 2048 */
 };
 
 /* Verbs that this driver can do. */
@@ -108,6 +109,11 @@ bool job_listed(struct job *job, const struct listed **listed)
 {
 	const struct listing *listing = &job->xen->listing;
 	unsigned same = 0;
+	/* the step that asked is still the current one */
+	if (listing->error && job->misses++ < LISTING_RETRIES) {
+		job_look(job, job->step);
+		return false;
+	}
 	if (listing->error) {
 		job_fail(job, OUTCOME_TRANSIENT, NULL, "%s", listing->error);
 		return false;
