@@ -109,6 +109,9 @@ static const char *const dangerous_keys[] = {"bootloader_args", "device_model_*"
 	"serial", "channel", "p9", "iomem", "ioports", "irqs", "dtdev", "usbdev", "usbdevice", "vtpm",
 	"script", NULL};
 
+/* spec.xl is shown wherever an object is: a secret has no place in it, whatever the host allows. */
+static const char *const secret_keys[] = {"vncpasswd", "spicepasswd", NULL};
+
 static bool key_is(const char *key, const char *pattern)
 {
 	size_t length = strlen(pattern);
@@ -132,6 +135,14 @@ static void check_xl_key(struct loading *loading, struct loaded *loaded, const s
 			object_error(loading, loaded, pair->at,
 				arena_format(loading->arena, "use %s", owned_keys[i].field),
 				"spec.xl.%s has a field of its own", pair->key);
+			return;
+		}
+	for (int i = 0; secret_keys[i]; i++)
+		if (strcmp(pair->key, secret_keys[i]) == 0) {
+			object_error(loading, loaded, pair->at,
+				"let it listen on 127.0.0.1 only; Debian 12's QEMU takes no VNC password "
+				"anyway",
+				"spec.xl.%s: a password in spec.xl would be shown in every plan", pair->key);
 			return;
 		}
 	if (policy->at[Policy_xlKeys]) {

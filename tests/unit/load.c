@@ -278,6 +278,25 @@ Test(load, what_cannot_be_done_yet_is_named_and_no_error)
 		want_object(want, KIND_DOMAIN, "c")->refused, "only changing it on a running guest is");
 }
 
+Test(load, a_password_in_xl_is_refused_whatever_the_host_allows_and_not_shown)
+{
+	PLACE_SCOPED place = place_make();
+	put(&place, "host.yaml",
+		"apiVersion: xensteer/v1\nkind: Host\nspec: {policy: {xlKeys: [vncpasswd]}}\n");
+	struct HostSpec *host = host_settings(place.arena, path_of(&place, "host.yaml"), place.report);
+	cr_assert_not_null(host);
+	put_domain(&place, "m/a.yaml", "a", "", ", xl: {vncpasswd: hunter2}");
+	const char *path = path_of(&place, "m");
+	struct load_options options = {
+		.paths = &path, .path_count = 1, .host = host, .owner = "default", .host_name = "dom0"};
+	place.want = want_load(&options, place.report);
+	const struct diagnostic *first;
+	cr_assert_eq(report_all(place.report, &first), 1);
+	cr_expect_str_eq(
+		first->message, "spec.xl.vncpasswd: a password in spec.xl would be shown in every plan");
+	cr_expect_null(strstr(first->mark.file->text, "hunter2"));
+}
+
 Test(load, a_list_without_end_is_refused)
 {
 	PLACE_SCOPED place = place_make();
