@@ -67,8 +67,12 @@ static bool device_waits(struct job *job, const struct store_device *device, int
 			device->error);
 	if (job->step && device->qdisk && device->state == BACKEND_INITIALISING) {
 		const char *words = qemu_words(job->arena, job->name);
+		const bool read_only = words && strstr(words, "node is read-only");
 		if (words || age >= CONNECT_LIMIT)
-			job_fail(job, words ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT, NULL,
+			job_fail(job, words ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT,
+				read_only ? "this QEMU cannot serve a qcow2 read-only: put an overlay on it, "
+					    "or make it raw"
+					  : NULL,
 				"%s is not served by QEMU: %s", text,
 				words ? words : "its log does not say why");
 	}
