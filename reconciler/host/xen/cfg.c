@@ -117,6 +117,12 @@ static void write_disk(struct cfg *cfg, const struct wanted_disk *wanted, const 
 		fail(cfg, "disk %s: its path %s is not absolute", disk->vdev, link->path);
 	if (disk->device != device_disk)
 		fail(cfg, "disk %s: only plain disks are supported", disk->vdev);
+	/* xl create would say 0, and the guest would run without the disk (docs/xen.md) */
+	if (link->format == disk_format_qcow2 && disk->access == access_ro)
+		fail(cfg,
+			"disk %s: QEMU 7.2 cannot open a qcow2 read-only for a guest: give it a raw file, or "
+			"access: rw",
+			disk->vdev);
 	buffer_format(cfg->out, "\"format=%s,vdev=%s,access=%s,%starget=%s\"",
 		choice_disk_format[link->format], disk->vdev, choice_access[disk->access],
 		link->format == disk_format_qcow2 ? "backendtype=qdisk," : "", link->path);
