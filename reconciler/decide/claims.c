@@ -188,6 +188,23 @@ static const char *conflict(struct planner *planner, const struct wanted_domain 
 	return NULL;
 }
 
+/* A declared volume may be with another guest of ours, though its manifest does not say so any more. A
+ * stranger, which is without a description only while it is built or torn down, is not waited for. */
+static const char *unseen_holder(
+	const struct planner *planner, const struct wanted_domain *domain, const struct wanted_disk *disk)
+{
+	if (disk->volume->vdev || !volume_plan_of(planner, disk->volume)->have)
+		return NULL;
+	for (uint32_t i = 0; i < planner->undescribed.count; i++) {
+		const struct HaveDomain *other = planner->undescribed.item[i];
+		if (owns_domain(planner, other) && strcmp(other->uuid, domain->uid) != 0)
+			return arena_format(planner->arena,
+				"disk %s: %s may have volume %s, its disks are not known", disk->disk->vdev,
+				other->name ? other->name : other->uuid, disk->volume->name);
+	}
+	return NULL;
+}
+
 const char *claims_conflict(
 	struct planner *planner, const struct wanted_domain *domain, const struct wanted_disk *disk)
 {
@@ -204,5 +221,5 @@ const char *claims_conflict(
 		if (image && KNOWN(image, HaveImage, id))
 			words = conflict(planner, domain, disk, layer->image->name, image->id, false);
 	}
-	return words;
+	return words ? words : unseen_holder(planner, domain, disk);
 }

@@ -214,6 +214,7 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 		planner.volumes[i].have = have_volume(have, planner.volumes[i].volume->uid);
 	}
 	find_unwanted(&planner);
+	find_undescribed(&planner);
 	planner.claims = claims_make(&planner);
 	for (uint32_t i = 0; i < want->volumes.count; i++) {
 		const struct wanted_volume *volume = want->volumes.item[i];

@@ -190,7 +190,7 @@ static struct holder holder_of(struct planner *planner, const struct HaveVolume 
 	return (struct holder){0};
 }
 
-static void find_undescribed(struct planner *planner)
+void find_undescribed(struct planner *planner)
 {
 	const struct list *domains = &planner->have->found->domains;
 	for (uint32_t i = 0; i < domains->count; i++) {
@@ -284,6 +284,8 @@ static void prune_domain(struct planner *planner, const struct HaveDomain *have)
 	if (!root)
 		return;
 	const char *name = have->mark->name ? have->mark->name : domain_words(have);
+	if (have_domain(planner->have, have->uuid) != have)
+		return; /* the same guest, torn down beside a new one: its first decides for both */
 	if (want_object(planner->want, KIND_DOMAIN, name))
 		return; /* another uid is another guest, but a change of one is not a removal: see
 			   plan_domain.c */
@@ -378,7 +380,10 @@ static void prune_volume(struct planner *planner, const struct HaveVolume *volum
 		remove->action.counted = true;
 		for (uint32_t i = 0; i < after.count; i++)
 			draft_needs(planner, remove, after.item[i]);
-		change->detail = "deletes its data";
+		change->detail = "its image stays";
+		for (uint32_t i = 0; i < volume->chain.count; i++)
+			if (is_own(volume->chain.item[i]))
+				change->detail = "deletes its data";
 	}
 }
 
@@ -387,7 +392,6 @@ void plan_prune(struct planner *planner)
 	if (!planner->options->prune || planner->options->only || !planner->have->known)
 		return;
 	const struct Observation *found = planner->have->found;
-	find_undescribed(planner);
 	for (uint32_t i = 0; i < found->domains.count; i++) {
 		const struct HaveDomain *domain = found->domains.item[i];
 		if (owns_domain(planner, domain) && !want_names(planner->want, domain->uuid))

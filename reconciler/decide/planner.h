@@ -39,7 +39,7 @@ struct planner {
 	struct image_plan *images;   /* beside want->images */
 	struct claims *claims;
 	struct list unwanted;    /* struct HaveDomain, ours, by recorded name */
-	struct list undescribed; /* struct HaveDomain: which disks they have is not known; for pruning */
+	struct list undescribed; /* struct HaveDomain: which disks they have is not known */
 	struct change *spare; /* of an object that was in order; or NULL */
 };
 
@@ -122,7 +122,9 @@ bool owns_domain(const struct planner *, const struct HaveDomain *);
 const char *state_unsure(const struct HaveDomain *);
 /* Domains of ours whose uid no manifest has; made before all else. */
 void find_unwanted(struct planner *);
-/* The one among them that bears this name in its record: metadata.uid or renamedFrom changed. */
+/* Domains, anybody's, of which it is not known which disks they have; made before all else. */
+void find_undescribed(struct planner *);
+/* The one among the unwanted that bears this name in its record: metadata.uid or renamedFrom changed. */
 const struct HaveDomain *former_of(const struct planner *, const struct wanted_domain *);
 /* Does an object of this record belong to the manifests under `root`? */
 bool source_matches(const char *source, const struct source_root *root);
