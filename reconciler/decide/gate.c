@@ -207,6 +207,12 @@ void gate_removals(struct planner *planner)
 				arena_format(planner->arena, "there is no object left in %s", source));
 		else if (is_begun(planner, change->have ? change->have->uuid : change->have_volume->uid))
 			continue;
+		else if (change->have_volume && change->have_volume->name &&
+			 wants_volume_named(planner, change->have_volume->name))
+			gate(planner, change,
+				arena_format(planner->arena,
+					"%s is wanted with another uid: this is the data it had",
+					change->have_volume->name));
 		else if (left > 0)
 			left--;
 		else

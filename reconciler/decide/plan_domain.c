@@ -269,6 +269,8 @@ static void plan_former(struct planner *planner, struct change *change, const st
 		inline_volumes ? ": its inline volumes are new and empty, those it has are kept" : "");
 	if (domain->object->domain->metadata->protect || former->mark->protect)
 		change_block(planner, change, CHANGE_BLOCKED, "it is protected (metadata.protect)");
+	else if (!planner->want->complete)
+		change_block(planner, change, CHANGE_BLOCKED, "a source is broken or could not be read");
 	else if (allowed_level(planner, domain) < level_recreate)
 		change_block(planner, change, CHANGE_BLOCKED,
 			arena_format(planner->arena, "recreate required (not allowed: disruption is %s)",

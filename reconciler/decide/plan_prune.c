@@ -286,10 +286,10 @@ static void prune_domain(struct planner *planner, const struct HaveDomain *have)
 	const char *name = have->mark->name ? have->mark->name : domain_words(have);
 	if (have_domain(planner->have, have->uuid) != have)
 		return; /* the same guest, torn down beside a new one: its first decides for both */
-	if (want_object(planner->want, KIND_DOMAIN, name))
-		return; /* another uid is another guest, but a change of one is not a removal: see
-			   plan_domain.c */
-	const char *object = arena_format(planner->arena, "Domain/%s", name);
+	const struct wanted_domain *twin = want_domain(planner->want, name);
+	if (twin && !have_domain(planner->have, twin->uid))
+		return; /* another uid is another guest, but changing it is no removal: see plan_domain.c */
+	const char *object = arena_format(planner->arena, "Domain/%s", twin ? have->uuid : name);
 	struct change *change = change_add(planner, object, NULL, NULL);
 	change->have = have;
 	change->kind = CHANGE_DESTROY;
@@ -327,7 +327,7 @@ static bool is_wanted_volume(const struct planner *planner, const struct HaveVol
 }
 
 /* Is there a wanted volume of this name, with another uid? */
-static bool is_wanted_name(const struct planner *planner, const char *name)
+bool wants_volume_named(const struct planner *planner, const char *name)
 {
 	uint32_t low = 0, high = planner->want->volumes.count;
 	while (low < high) {
@@ -345,8 +345,7 @@ static bool is_wanted_name(const struct planner *planner, const char *name)
 }
 
 /* A volume that nothing wants, with reclaim Delete in its label: a declared one whose manifest is gone, an
- * inline one whose disk or domain is gone. What is retained is left to `gc`; so is what lost its place to
- * another uid of its name. */
+ * inline one whose disk or domain is gone. What is retained is left to `gc`. */
 static void prune_volume(struct planner *planner, const struct HaveVolume *volume)
 {
 	const struct Label *label = volume->label;
@@ -355,10 +354,11 @@ static void prune_volume(struct planner *planner, const struct HaveVolume *volum
 		return;
 	const struct source_root *root = root_of(planner, label->source);
 	const char *name = volume->name ? volume->name : volume->uid;
-	if (!root || is_wanted_volume(planner, volume) || is_wanted_name(planner, name))
+	if (!root || is_wanted_volume(planner, volume))
 		return;
-	struct change *change =
-		change_add(planner, arena_format(planner->arena, "Volume/%s", name), NULL, NULL);
+	const bool twin = wants_volume_named(planner, name);
+	struct change *change = change_add(
+		planner, arena_format(planner->arena, "Volume/%s", twin ? volume->uid : name), NULL, NULL);
 	change->have_volume = volume;
 	change->kind = CHANGE_DESTROY;
 	change->blast = level_data_loss;

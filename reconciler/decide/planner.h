@@ -126,6 +126,8 @@ void find_unwanted(struct planner *);
 void find_undescribed(struct planner *);
 /* The one among the unwanted that bears this name in its record: metadata.uid or renamedFrom changed. */
 const struct HaveDomain *former_of(const struct planner *, const struct wanted_domain *);
+/* Is a volume of this name wanted, whatever its uid? */
+bool wants_volume_named(const struct planner *, const char *name);
 /* Does an object of this record belong to the manifests under `root`? */
 bool source_matches(const char *source, const struct source_root *root);
 /* The source to record for an object: its root; for a single file, what is recorded already if that is above
