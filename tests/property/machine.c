@@ -185,6 +185,8 @@ struct want *machine_want(struct machine *machine, const char *owner, size_t *er
 
 /* What is left after a pass, as far as the next one has to know it. */
 struct left {
+	struct machine *machine;
+	const char *owner;
 	bool needs_consent;
 	char digest[72];
 };
@@ -197,6 +199,36 @@ static void planned(void *context, const struct plan *plan, const struct have *h
 		return;
 	left->needs_consent = plan->needs_consent;
 	memcpy(left->digest, plan->digest, sizeof(left->digest));
+}
+
+/* Why this action must never begin, or NULL. */
+static const char *judge(const struct action *action, const char *owner)
+{
+	const struct HaveDomain *domain = action->have;
+	const struct Label *label = action->have_volume ? action->have_volume->label : NULL;
+	if (domain && !(KNOWN(domain, HaveDomain, owned) && domain->owned))
+		return "the domain is not ours";
+	if (domain && domain->mark && !text_equal(domain->mark->owner, owner))
+		return "the domain has another owner";
+	if (label && !text_equal(label->owner, owner))
+		return "the volume has another owner";
+	if (domain && action->verb == verb_domain_unpause && domain->halfBuilt)
+		return "the domain is half built";
+	if (domain && action->verb == verb_domain_destroy && !action->domain && domain->mark->protect)
+		return "the domain is protected";
+	if (action->verb == verb_volume_remove && (label->reclaim != reclaim_Delete || label->protect))
+		return "the volume is to be kept";
+	return NULL;
+}
+
+static void told(void *context, const struct progress *progress)
+{
+	const struct left *left = context;
+	struct machine *machine = left->machine;
+	const char *why = progress->kind == PROGRESS_BEGIN ? judge(progress->action, left->owner) : NULL;
+	if (why && !*machine->forbidden)
+		snprintf(machine->forbidden, sizeof(machine->forbidden), "%s (%s): %s",
+			progress->action->text, progress->action->object, why);
 }
 
 static struct observer observer_of(struct machine *machine, const struct applying *applying)
@@ -212,7 +244,7 @@ struct convergence machine_apply(
 	struct machine *machine, const struct want *want, const struct applying *applying)
 {
 	enum { ROUNDS = 12 };
-	struct left left = {0};
+	struct left left = {.machine = machine, .owner = applying->owner};
 	struct convergence all = {0};
 	char consent[72] = "";
 	for (int round = 0; round < ROUNDS; round++) {
@@ -223,6 +255,7 @@ struct convergence machine_apply(
 			.state_dir = observer.state_dir,
 			.parallelism = (uint32_t)machine->settings->parallelism,
 			.stop = applying->stop,
+			.told = told,
 			.context = &left};
 		const struct converge_options options = {.plan = {.allow = applying->allow,
 								 .prune = true,

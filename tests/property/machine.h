@@ -10,7 +10,8 @@ struct machine {
 	char folder[64]; /* host.yaml, manifests/, state/ */
 	const char *manifests, *state_dir;
 	const struct HostSpec *settings;
-	const char *owner; /* whose processes these are */
+	const char *owner;   /* whose processes these are */
+	char forbidden[160]; /* the first action that must never be, "" where there was none */
 	struct host *host;
 	struct report *report; /* of opening */
 };
@@ -47,6 +48,7 @@ struct applying {
 	bool records; /* in the state folder; otherwise the host keeps them alone */
 	volatile const int *stop;
 };
+/* Each action that begins is judged by itself, whatever comes of it: see `forbidden`. */
 /* converge, and again with consent as long as something waits for it. */
 struct convergence machine_apply(struct machine *, const struct want *, const struct applying *);
 /* The plan that would be next. Free with plan_free, have_free. */

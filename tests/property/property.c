@@ -9,6 +9,7 @@
  * hung is gentle     nothing that may not be restarted is is careful    a source that is damaged, empty or
  * gone takes nothing away
  *
+ * And no action ever begins on what is not ours, protected, to be kept or half built.
  * A case that fails is made smaller by leaving out objects, and written so that it can be played again. */
 #include "model/quantity.h"
 #include "state/record.h"
@@ -128,7 +129,7 @@ static void settle_others(struct scene *scene, const struct recipe *before)
 		char name[16], uuid[UID_SIZE];
 		snprintf(name, sizeof(name), "hand-%u", i);
 		uid_of("default", "Domain", "d1", uuid);
-		sim_add(machine->host, name, pick(scene, 8) ? NULL : uuid, (int64_t)(1 + i) * 64 * MiB);
+		sim_add(machine->host, name, pick(scene, 5) ? NULL : uuid, (int64_t)(1 + i) * 64 * MiB);
 	}
 	sim_advance(machine->host, 60000);
 }
@@ -204,13 +205,14 @@ static bool scene_make(struct scene *scene, struct machine *machine, const struc
 		return false;
 	machine_become(machine, empty_moment(machine, &nothing));
 	moment_free(&nothing);
+	*machine->forbidden = '\0';
 	if (pick(scene, 2))
 		settle_others(scene, &before);
+	scene->foreign = described(scene, true);
 	if (pick(scene, 5))
 		settle_before(scene, &before);
 	machine_manifests(machine, scene->text, strlen(scene->text));
 	moment_take(machine, &scene->start);
-	scene->foreign = described(scene, true);
 	return true;
 }
 
@@ -230,6 +232,8 @@ static const char *only_in(struct scene *scene, const char *text, const char *ot
 
 static const char *foreign_is_untouched(struct scene *scene)
 {
+	if (*scene->machine->forbidden)
+		return fail(scene, "forbidden: %s", scene->machine->forbidden);
 	const char *now = described(scene, true);
 	if (strcmp(now, scene->foreign) == 0)
 		return NULL;
