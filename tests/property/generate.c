@@ -36,7 +36,8 @@ static struct place place_below(struct place place, const char *key)
 	const struct recipe *recipe = place.recipe;
 	uint64_t path = random_of(place.key ^ hash_of(key));
 	uint64_t number = random_of(place.number ^ hash_of(key));
-	if (recipe->rate && random_of(number ^ recipe->variation) % 100 < recipe->rate)
+	bool may = !recipe->among || hash_of(key) % GENERATED_CLASSES == recipe->among - 1;
+	if (may && recipe->rate && random_of(number ^ recipe->variation) % 100 < recipe->rate)
 		number = random_of(number + recipe->variation);
 	return (struct place){recipe, number, path};
 }

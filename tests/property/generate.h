@@ -7,11 +7,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { GENERATED_DOMAINS = 4, GENERATED_VOLUMES = 3, GENERATED_IMAGES = 2, GENERATED_OBJECTS = 9 };
+enum {
+	GENERATED_DOMAINS = 4,
+	GENERATED_VOLUMES = 3,
+	GENERATED_IMAGES = 2,
+	GENERATED_OBJECTS = 9,
+	GENERATED_CLASSES = 9
+};
 
 struct recipe {
 	uint64_t seed, variation;
 	unsigned rate;    /* percent of the places that follow `variation` */
+	unsigned among;   /* 0: all places; else only those whose key falls into this of GENERATED_CLASSES */
 	uint32_t dropped; /* bits: domains, volumes, images that are left out */
 	char prefix;      /* first letter of the names of domains: who else has manifests takes another */
 };

@@ -196,6 +196,9 @@ static bool scene_make(struct scene *scene, struct machine *machine, const struc
 	after.dropped = instance->dropped;
 	after.variation = random_of(instance->seed + 17);
 	after.rate = rates[pick(scene, 4)];
+	/* else nearly every domain has something that takes a restart, and nothing is ever done live */
+	if (pick(scene, 2))
+		after.among = 1 + pick(scene, GENERATED_CLASSES);
 	struct moment nothing;
 	size_t errors;
 	generate(&after, scene->arena, &scene->text);
