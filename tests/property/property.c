@@ -350,6 +350,15 @@ static const char *domain_is_as_wanted(
 	return devices_are_as_wanted(scene, have, want, spec);
 }
 
+/* Its object has another uid now: what it had before is kept. */
+static bool is_former(const struct want *want, const char *name)
+{
+	for (uint32_t i = 0; i < want->volumes.count; i++)
+		if (text_equal(((struct wanted_volume *)want->volumes.item[i])->name, name))
+			return true;
+	return false;
+}
+
 static bool is_used(const struct have *have, const struct HaveVolume *volume)
 {
 	const struct LayerFound *top =
@@ -378,7 +387,7 @@ static const char *nothing_is_left_over(struct scene *scene, const struct have *
 		const struct HaveVolume *volume = have->found->volumes.item[i];
 		const char *domain = volume->label->domain;
 		bool kept = volume->label->reclaim == reclaim_Retain || volume->label->protect ||
-			    is_used(have, volume);
+			    is_used(have, volume) || is_former(scene->want, volume->name);
 		if (kept || want_names(scene->want, volume->uid) ||
 			(domain && (want_names(scene->want, domain) || have_domain(have, domain))))
 			continue;
@@ -649,6 +658,11 @@ static const char *is_careful(struct scene *scene, struct totals *totals)
 		plan_free(machine_plan(scene->machine, want, &applying, &after));
 		for (uint32_t i = 0; i < before->found->domains.count; i++) {
 			const struct HaveDomain *domain = before->found->domains.item[i];
+			/* one that has another uid now is recreated, as it was allowed */
+			const struct object *object =
+				domain->mark ? want_object(want, KIND_DOMAIN, domain->mark->name) : NULL;
+			if (object && !object->broken)
+				continue;
 			bool gone = running(before, domain->uuid) >= 0 && !want_names(want, domain->uuid) &&
 				    running(after, domain->uuid) != domain->domid;
 			if (gone)
