@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CUTS_MOST = 48, CASE_SECONDS = 60, DEFAULT_COUNT = 150 };
+enum { CUTS_MOST = 48, CASE_SECONDS = 60, DEFAULT_COUNT = 250 };
 static const uint64_t default_seed = 20240417;
 
 struct instance {
