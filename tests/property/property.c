@@ -635,7 +635,7 @@ static bool damage(struct scene *scene, unsigned kind, const char **what)
 		machine_manifests(machine, "# nothing\n", 10);
 	else
 		machine_manifests(machine, "{]", 2);
-	WANT_SCOPED want = machine_want(machine, "default", &errors);
+	want_free(machine_want(machine, "default", &errors));
 	return errors || kind == 3;
 }
 
