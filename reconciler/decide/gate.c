@@ -221,7 +221,7 @@ void gate_removals(struct planner *planner)
 	}
 	if (consent && plan->needs_consent) {
 		gate_unseen(planner);
-		report_error(planner->report, NULL, NULL,
+		report_warn(planner->report, NULL, NULL,
 			"look at the plan again; its digest is what --consent takes",
 			"--consent names another plan than this one (%s): nothing of it is removed or made "
 			"anew",
