@@ -147,7 +147,7 @@ static const char *end_words(const struct outcome_view *view, const struct conve
 	case CONVERGED:
 		return "the host is as wanted";
 	case CONVERGED_STAGED:
-		return "changes are staged until guests restart";
+		return "changes wait for a restart through xensteer (apply --allow restart)";
 	case CONVERGE_BLOCKED:
 		return "blocked by limits or by what is allowed";
 	default:
@@ -162,14 +162,17 @@ static const char *end_words(const struct outcome_view *view, const struct conve
 	return end->done ? "partly done" : "failed";
 }
 
+/* What was done is listed only where progress has not shown it already. */
 static void result_text(const struct outcome_view *view, const struct convergence *end)
 {
-	for (uint32_t i = 0; i < view->done.count; i++)
+	bool listed = view->session->options->quiet && view->done.count;
+
+	for (uint32_t i = 0; listed && i < view->done.count; i++)
 		printf("  %s\n", (const char *)view->done.item[i]);
 	if (view->last.size)
-		printf("%sLeft:\n%s", view->done.count ? "\n" : "", buffer_string(&view->last));
+		printf("%sLeft:\n%s", listed ? "\n" : "", buffer_string(&view->last));
 	printf("%sApplied: %" PRIu32 " done, %" PRIu32 " failed, %d pass%s; %s.\n",
-		view->done.count || view->last.size ? "\n" : "", end->done, end->failed, end->passes,
+		listed || view->last.size ? "\n" : "", end->done, end->failed, end->passes,
 		end->passes == 1 ? "" : "es", end_words(view, end));
 }
 
