@@ -64,10 +64,9 @@ struct plan {
 	struct list actions;   /* struct action, in execution order; ids are 1, 2, ... */
 	struct list unmanaged; /* const char *, "Domain/hand-made" */
 	struct summary summary;
-	char digest[72];    /* "sha256:..." of the gated changes */
-	bool prune_blocked; /* something would be pruned, and must not */
-	const char *prune_reason;
-	bool needs_consent; /* the cap or an empty source: `consent` with this digest would allow it */
+	char digest[72];          /* "sha256:..." of the gated changes */
+	const char *prune_reason; /* something would be pruned, and nothing may be; else NULL */
+	bool needs_consent;       /* the cap or an empty source: `consent` with this digest would allow it */
 };
 
 /* Diagnostics (references to nothing, two writers, not yet supported, memory short ...) go to the report. */

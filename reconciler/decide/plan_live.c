@@ -81,10 +81,15 @@ void draft_live(struct planner *planner, struct change *change, const struct wan
 		draft->action.number = domain->spec->vcpus;
 		break;
 	}
-	case verb_domain_rename:
-		draft_of(planner, change, difference->verb, domain, have,
-			arena_format(planner->arena, "to %s", domain->xen_name), NULL);
+	case verb_domain_rename: {
+		/* by the name that Xen knows it by: the manifest's may be the one it is to get */
+		struct draft *draft = draft_add(planner, change, difference->verb, domain->object->text,
+			have->name, arena_format(planner->arena, "to %s", domain->xen_name), NULL);
+		draft->action.domain = domain;
+		draft->action.have = have;
+		draft->action.uid = domain->uid;
 		break;
+	}
 	case verb_disk_attach:
 	case verb_disk_detach:
 		draft_disk(planner, change, domain, have, difference);

@@ -79,6 +79,8 @@ static const struct source_root *root_of(const struct planner *planner, const ch
 /* Why nothing of this root is pruned, or NULL. */
 static const char *root_obstacle(struct planner *planner, const struct source_root *root)
 {
+	if (root->missing)
+		return arena_format(planner->arena, "%s is not there", root->given);
 	if (!root->readable)
 		return arena_format(planner->arena, "%s could not be read to its end", root->given);
 	if (root->broken)
@@ -102,7 +104,6 @@ static void keep(struct planner *planner, struct change *change, const char *rea
 static void block_prune(struct planner *planner, struct change *change, const char *reason)
 {
 	keep(planner, change, reason);
-	planner->plan->prune_blocked = true;
 	if (!planner->plan->prune_reason)
 		planner->plan->prune_reason = reason;
 }

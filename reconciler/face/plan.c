@@ -51,8 +51,7 @@ static void print_plan(const struct options *options, const struct plan_view *vi
 void plan_notes(const struct options *options, const struct plan *plan)
 {
 	if (plan->prune_reason)
-		log_line(options, plan->prune_blocked ? LOG_WARNING : LOG_INFO, "nothing is removed: %s",
-			plan->prune_reason);
+		log_line(options, LOG_WARNING, "nothing is removed: %s", plan->prune_reason);
 	if (plan->needs_consent)
 		log_line(options, LOG_INFO, "to allow it: xensteer apply --consent %s", plan->digest);
 	if (plan->summary.elsewhere)

@@ -9,6 +9,7 @@ struct source_root {
 	const char *path;     /* absolute, by text */
 	bool is_file;	      /* never prunes */
 	bool readable;	      /* it was there and could be read to the end */
+	bool missing;	      /* it was not there */
 	uint32_t files;	      /* manifest files that were found */
 	uint32_t broken;      /* of those: unreadable, zero bytes, or with an error */
 };

@@ -203,8 +203,9 @@ struct source_root *source_read(
 	struct stat status;
 	if (stat(path, &status) != 0) {
 		root->readable = false;
+		root->missing = errno == ENOENT;
 		path_error(&walk, root->given, NULL,
-			errno == ENOENT ? "no such file or folder" : "cannot be read: %m");
+			root->missing ? "no such file or folder" : "cannot be read: %m");
 	} else if (S_ISDIR(status.st_mode)) {
 		folder_walk(&walk, root->given, root->path);
 	} else {
