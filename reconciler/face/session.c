@@ -91,19 +91,30 @@ static bool take_lock(struct session *session)
 }
 
 /* The name that metadata.host is compared with: on Xen that of this machine, else the one that the host file
- * says. */
-static const char *find_host_name(struct session *session)
+ * says. A snapshot also says which folder its manifests were applied from: they may be looked at elsewhere.
+ */
+static void find_names(struct session *session)
 {
 	char name[HOST_NAME_MAX + 1] = "";
 	HAVE_SCOPED have = NULL;
+	const char *source = NULL;
 
-	if (session->driver == &host_xen)
-		return gethostname(name, sizeof name - 1) == 0 ? arena_text(session->arena, name) : "";
+	session->host_name = "";
+	if (session->driver == &host_xen) {
+		if (gethostname(name, sizeof name - 1) == 0)
+			session->host_name = arena_text(session->arena, name);
+		return;
+	}
 	have = have_new();
 	session->host->driver->observe(session->host, NULL, have);
 	if (have->found->host && have->found->host->name)
-		return arena_text(session->arena, have->found->host->name);
-	return "";
+		session->host_name = arena_text(session->arena, have->found->host->name);
+	if (session->driver != &host_snapshot)
+		return;
+	session->storage->driver->observe(session->storage, NULL, have);
+	source = have_source(have, session->owner);
+	if (source)
+		session->source = arena_text(session->arena, source);
 }
 
 enum exit_code session_open(struct session *session, bool writes)
@@ -138,8 +149,15 @@ enum exit_code session_open(struct session *session, bool writes)
 			session->owner, session->runner, session->report);
 	if (!session->storage)
 		return EXIT_ERROR;
-	session->host_name = find_host_name(session);
+	find_names(session);
 	return EXIT_DONE;
+}
+
+static void tell_root(const struct session *session, const struct source_root *root)
+{
+	if (strcmp(root->path, file_absolute(session->arena, root->given)) != 0)
+		log_line(session->options, LOG_DEBUG,
+			"%s stands for %s: the snapshot's objects are from there", root->given, root->path);
 }
 
 void session_load(struct session *session, const char *const *paths, size_t count)
@@ -152,11 +170,15 @@ void session_load(struct session *session, const char *const *paths, size_t coun
 		.owner = session->owner,
 		.host_name = session->host_name,
 		.references_warn = !session->host,
+		/* with --take-over PATH is meant to be another folder */
+		.stands_for = count == 1 && !session->options->take_over ? session->source : NULL,
 	};
 	size_t before = report_count(session->report, SEVERITY_ERROR);
 
 	session->want = want_load(&options, session->report);
 	session->broken = report_count(session->report, SEVERITY_ERROR) > before;
+	if (session->want->roots.count == 1)
+		tell_root(session, session->want->roots.item[0]);
 }
 
 enum exit_code session_no_object(const struct session *session, const char *object)

@@ -213,3 +213,30 @@ bool have_volume_link(const struct HaveVolume *volume, struct link *link)
 		.size = top->size};
 	return top->path != NULL;
 }
+
+/* One more object's source: false where it is another than the others'. */
+static bool same_source(const char **all, const char *source)
+{
+	if (!source || (*all && strcmp(*all, source) != 0))
+		return false;
+	*all = source;
+	return true;
+}
+
+const char *have_source(const struct have *have, const char *owner)
+{
+	const char *source = NULL;
+	const struct list *domains = &have->found->domains, *volumes = &have->found->volumes;
+	for (uint32_t i = 0; i < domains->count; i++) {
+		const struct HaveDomain *domain = domains->item[i];
+		if (KNOWN(domain, HaveDomain, owned) && domain->owned && domain->mark &&
+			text_equal(domain->mark->owner, owner) && !same_source(&source, domain->mark->source))
+			return NULL;
+	}
+	for (uint32_t i = 0; i < volumes->count; i++) {
+		const struct Label *label = ((const struct HaveVolume *)volumes->item[i])->label;
+		if (label && text_equal(label->owner, owner) && !same_source(&source, label->source))
+			return NULL;
+	}
+	return source;
+}

@@ -30,6 +30,9 @@ struct HaveVolume *have_volume_on(const struct have *, const char *id);
 struct HaveVolume *const *have_volumes_of(const struct have *, const char *domain_uid, uint32_t *count);
 struct HaveImage *have_image(const struct have *, const char *name);
 struct HaveFile *have_file(const struct have *, const char *path);
+/* The folder of manifests that all domains and volumes of this owner were made from; NULL where they name several, or
+ * none. */
+const char *have_source(const struct have *, const char *owner);
 /* Sorts everything into its documented order and makes the indices; the look-ups above work after it. */
 void have_sort(struct have *);
 /* The link of a found volume's topmost layer; false where it has none or is not complete. */

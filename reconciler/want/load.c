@@ -206,6 +206,8 @@ struct want *want_load(const struct load_options *options, struct report *report
 	for (size_t i = 0; i < options->path_count; i++)
 		list_add(loading.arena, &loading.want->roots,
 			source_read(loading.arena, options->paths[i], &loading.files, report));
+	if (options->stands_for && options->path_count == 1)
+		source_stand_for(loading.arena, loading.want->roots.item[0], options->stands_for);
 	return loading_end(&loading);
 }
 

@@ -10,6 +10,7 @@ struct load_options {
 	const char *owner;
 	const char *host_name;	     /* of this host, for metadata.host */
 	bool references_warn;	     /* validate: a reference to an object outside is a warning, not an error */
+	const char *stands_for; /* the absolute folder that a single PATH is a copy of; NULL: it is the original */
 };
 /* Always returns a WANT (perhaps with nothing in it); diagnostics say what is wrong. */
 struct want *want_load(const struct load_options *, struct report *);

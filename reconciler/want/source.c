@@ -214,3 +214,12 @@ struct source_root *source_read(
 	}
 	return root;
 }
+
+void source_stand_for(struct arena *arena, struct source_root *root, const char *folder)
+{
+	if (!root->is_file)
+		root->path = arena_text(arena, folder);
+	else if (!text_beneath(root->path, folder))
+		root->path = arena_format(
+			arena, "%s/%s", strcmp(folder, "/") ? folder : "", strrchr(root->path, '/') + 1);
+}
