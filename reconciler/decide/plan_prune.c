@@ -49,23 +49,6 @@ const struct HaveDomain *former_of(const struct planner *planner, const struct w
 	return NULL;
 }
 
-bool source_matches(const char *source, const struct source_root *root)
-{
-	return root->is_file ? text_beneath(root->path, source) : strcmp(root->path, source) == 0;
-}
-
-const char *source_of(struct planner *planner, const struct object *object, const char *recorded)
-{
-	const struct source_root *root = object->root;
-	if (!root || !root->is_file)
-		return root ? root->path : NULL;
-	if (recorded && source_matches(recorded, root))
-		return recorded;
-	const char *slash = strrchr(root->path, '/');
-	return slash == root->path ? "/"
-				   : arena_copy(planner->arena, root->path, (size_t)(slash - root->path));
-}
-
 static const struct source_root *root_of(const struct planner *planner, const char *source)
 {
 	for (uint32_t i = 0; source && i < planner->want->roots.count; i++) {
