@@ -16,14 +16,28 @@ static void summary(const struct session *session)
 		files == 1 ? "" : "s", session->broken ? "invalid" : "valid");
 }
 
+/* Good manifests of which nothing will come: better said before than by plan on the host. */
+static void warn_of_refused(struct session *session)
+{
+	for (uint32_t i = 0; i < session->want->objects.count; i++) {
+		const struct object *object = session->want->objects.item[i];
+
+		if (object->refused)
+			report_warn(session->report, object->refused_at, object->text, NULL,
+				"%s is not yet supported: plan refuses this object", object->refused);
+	}
+}
+
 enum exit_code command_validate(struct invocation *invocation)
 {
 	SESSION_SCOPED session = session_of(invocation);
 	struct json json = json_to_file(stdout, true);
 	bool settled = session_settings(&session);
 
-	if (settled)
+	if (settled) {
 		session_load(&session, invocation->options.operands, invocation->options.operand_count);
+		warn_of_refused(&session);
+	}
 	if (invocation->options.output == OUTPUT_JSON) {
 		report_json(session.report, &json);
 		json_end(&json);
