@@ -192,21 +192,16 @@ static struct condition judge_blocked(struct judging *judging)
 	return condition(TRUTH_FALSE, "NothingBlocked", NULL);
 }
 
-/* Is the image below this volume another than the one that its overlay was made on? */
-static bool base_changed(const struct have *have, const struct wanted_volume *volume)
+/* Says which image is not the one any more that this volume was made on, as plan does; NULL: all are. */
+static const char *base_words(struct judging *judging, const struct wanted_volume *volume)
 {
-	const struct HaveVolume *found = volume ? have_volume(have, volume->uid) : NULL;
+	const struct HaveVolume *found = volume ? have_volume(judging->have, volume->uid) : NULL;
+	const char *image = found ? have_changed_base(judging->have, found) : NULL;
 
-	for (uint32_t i = 0; found && i < found->chain.count; i++) {
-		const struct LayerFound *layer = found->chain.item[i];
-		const struct HaveImage *image =
-			KNOWN(layer, LayerFound, base) && layer->base ? have_image(have, layer->base) : NULL;
-
-		if (image && KNOWN(layer, LayerFound, digest) && KNOWN(image, HaveImage, digest) &&
-			!text_equal(layer->digest, image->digest))
-			return true;
-	}
-	return false;
+	return image ? arena_format(judging->arena,
+			       "Image/%s is not the file any more that volume %s was made on", image,
+			       volume->name)
+		     : NULL;
 }
 
 static struct condition judge_base_changed(struct judging *judging)
@@ -214,23 +209,13 @@ static struct condition judge_base_changed(struct judging *judging)
 	const struct change *change = judging->status->change;
 	const struct object *subject = judging->status->subject;
 	const struct wanted_domain *domain = NULL;
-	const char *volume = NULL;
+	const char *words = change ? base_words(judging, change->volume) : NULL;
 
 	if (subject && subject->kind == KIND_DOMAIN)
 		domain = want_domain(judging->want, subject->name);
-	for (uint32_t i = 0; domain && i < domain->disks.count; i++) {
-		const struct wanted_disk *disk = domain->disks.item[i];
-
-		if (base_changed(judging->have, disk->volume))
-			volume = disk->volume->name;
-	}
-	if (change && change->volume && base_changed(judging->have, change->volume))
-		volume = change->volume->name;
-	if (volume)
-		return condition(TRUTH_TRUE, "DigestDiffers",
-			arena_format(
-				judging->arena, "the image below %s is not the one it was made on", volume));
-	return condition(TRUTH_FALSE, "SameBase", NULL);
+	for (uint32_t i = 0; domain && !words && i < domain->disks.count; i++)
+		words = base_words(judging, ((const struct wanted_disk *)domain->disks.item[i])->volume);
+	return words ? condition(TRUTH_TRUE, "OtherFile", words) : condition(TRUTH_FALSE, "SameBase", NULL);
 }
 
 static void judge(struct judging *judging)

@@ -190,32 +190,14 @@ static void draft_layers(
 	plan->ready = true;
 }
 
-/* "ID CHANGED", as a label records the base of an overlay. */
-static bool is_base(const char *recorded, const struct HaveImage *image)
-{
-	const size_t length = strlen(image->id);
-	return strncmp(recorded, image->id, length) == 0 && recorded[length] == ' ' &&
-	       strcmp(recorded + length + 1, image->changed) == 0;
-}
-
 /* An overlay stands on the very bytes it was made on: a base that changed since would be read as garbage. */
 static const char *base_changed(struct planner *planner, const struct HaveVolume *have)
 {
-	const struct list *recorded =
-		have->label && KNOWN(have->label, Label, chain) ? &have->label->chain : NULL;
-	for (uint32_t i = 0; recorded && i < recorded->count; i++) {
-		const struct LayerFound *layer = recorded->item[i];
-		if (!KNOWN(layer, LayerFound, base) || !KNOWN(layer, LayerFound, baseId))
-			continue;
-		const struct HaveImage *image = have_image(planner->have, layer->base);
-		if (!image || !KNOWN(image, HaveImage, id) || !KNOWN(image, HaveImage, changed))
-			continue;
-		if (!is_base(layer->baseId, image))
-			return arena_format(planner->arena,
-				"BaseChanged: Image/%s is not the file any more that volume %s was made on",
-				layer->base, have->name ? have->name : have->uid);
-	}
-	return NULL;
+	const char *image = have_changed_base(planner->have, have);
+	return image ? arena_format(planner->arena,
+			       "BaseChanged: Image/%s is not the file any more that volume %s was made on",
+			       image, have->name ? have->name : have->uid)
+		     : NULL;
 }
 
 /* Why a volume that is there is not for these manifests, or NULL. */

@@ -240,3 +240,31 @@ const char *have_source(const struct have *have, const char *owner)
 	}
 	return source;
 }
+
+/* "ID CHANGED", as a label records the base of a layer. */
+static bool is_base(const char *recorded, const struct HaveImage *image)
+{
+	const size_t length = strlen(image->id);
+	return strncmp(recorded, image->id, length) == 0 && recorded[length] == ' ' &&
+	       strcmp(recorded + length + 1, image->changed) == 0;
+}
+
+const char *have_changed_base(const struct have *have, const struct HaveVolume *volume)
+{
+	const struct list *recorded =
+		volume->label && KNOWN(volume->label, Label, chain) ? &volume->label->chain : NULL;
+	for (uint32_t i = 0; recorded && i < recorded->count; i++) {
+		const struct LayerFound *layer = recorded->item[i];
+		const struct HaveImage *image =
+			KNOWN(layer, LayerFound, base) ? have_image(have, layer->base) : NULL;
+		if (!image)
+			continue;
+		const bool by_file = KNOWN(layer, LayerFound, baseId) && KNOWN(image, HaveImage, id) &&
+				     KNOWN(image, HaveImage, changed);
+		const bool by_digest = KNOWN(layer, LayerFound, digest) && KNOWN(image, HaveImage, digest);
+		if (by_file ? !is_base(layer->baseId, image)
+			    : by_digest && strcmp(layer->digest, image->digest) != 0)
+			return image->name;
+	}
+	return NULL;
+}

@@ -38,6 +38,9 @@ void have_sort(struct have *);
 /* The link of a found volume's topmost layer; false where it has none or is not complete. */
 struct link;
 bool have_volume_link(const struct HaveVolume *, struct link *);
+/* The name of an image below this volume that is not the file any more that the volume was made on; NULL: none is known
+ * to be. A file is told by device, inode, size and mtime; by its digest where those were not recorded. */
+const char *have_changed_base(const struct have *, const struct HaveVolume *);
 /* Can the driver do this verb? */
 bool have_can(const struct have *, enum verb);
 

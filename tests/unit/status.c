@@ -216,12 +216,13 @@ Test(status, suspended_says_why)
 	expect(judged(&scene, false), CONDITION_SUSPENDED, TRUTH_TRUE, "being repaired");
 }
 
-Test(status, base_of_another_digest_is_seen)
+Test(status, base_that_is_another_file_is_seen)
 {
 	SCENE scene;
 	struct wanted_volume volume = {.name = "web-xvda", .uid = "v-1", .vdev = "xvda"};
 	struct wanted_disk disk = {.volume = &volume};
 	struct HaveVolume *found;
+	struct Label *label;
 	struct LayerFound *layer;
 	struct HaveImage *image;
 
@@ -229,17 +230,27 @@ Test(status, base_of_another_digest_is_seen)
 	list_add(scene.arena, &scene.domain.disks, &disk);
 	found = type_new(scene.have->arena, &type_HaveVolume);
 	KNOW(found, HaveVolume, uid, "v-1");
+	label = type_new(scene.have->arena, &type_Label);
+	KNOW(found, HaveVolume, label, label);
+	label->at[Label_chain] = &mark_observed;
 	layer = type_new(scene.have->arena, &type_LayerFound);
 	KNOW(layer, LayerFound, base, "debian12");
-	KNOW(layer, LayerFound, digest, "aa");
-	list_add(scene.have->arena, &found->chain, layer);
+	KNOW(layer, LayerFound, baseId, "254:1:9 100@5.0");
+	list_add(scene.have->arena, &label->chain, layer);
 	list_add(scene.have->arena, &scene.have->found->volumes, found);
 	image = type_new(scene.have->arena, &type_HaveImage);
 	KNOW(image, HaveImage, name, "debian12");
-	KNOW(image, HaveImage, digest, "bb");
+	KNOW(image, HaveImage, id, "254:1:9");
+	KNOW(image, HaveImage, changed, "100@6.0");
 	list_add(scene.have->arena, &scene.have->found->images, image);
 	expect(judged(&scene, false), CONDITION_BASE_CHANGED, TRUTH_TRUE,
-		"the image below web-xvda is not the one it was made on");
-	KNOW(image, HaveImage, digest, "aa");
+		"Image/debian12 is not the file any more that volume web-xvda was made on");
+	KNOW(image, HaveImage, changed, "100@5.0");
 	expect(judged(&scene, false), CONDITION_BASE_CHANGED, TRUTH_FALSE, NULL);
+	/* the digest decides only where the file is not known */
+	KNOW(layer, LayerFound, digest, "aa");
+	KNOW(image, HaveImage, digest, "bb");
+	expect(judged(&scene, false), CONDITION_BASE_CHANGED, TRUTH_FALSE, NULL);
+	layer->at[LayerFound_baseId] = NULL;
+	expect(judged(&scene, false), CONDITION_BASE_CHANGED, TRUTH_TRUE, NULL);
 }
