@@ -182,6 +182,13 @@ static void gate_dependents(struct planner *planner)
 	}
 }
 
+static bool bears_wanted_name(const struct planner *planner, const struct change *change)
+{
+	if (change->have)
+		return change->have->mark->name && want_domain(planner->want, change->have->mark->name);
+	return change->have_volume->name && wants_volume_named(planner, change->have_volume->name);
+}
+
 void gate_removals(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
@@ -207,12 +214,10 @@ void gate_removals(struct planner *planner)
 				arena_format(planner->arena, "there is no object left in %s", source));
 		else if (is_begun(planner, change->have ? change->have->uuid : change->have_volume->uid))
 			continue;
-		else if (change->have_volume && change->have_volume->name &&
-			 wants_volume_named(planner, change->have_volume->name))
+		else if (bears_wanted_name(planner, change))
 			gate(planner, change,
-				arena_format(planner->arena,
-					"%s is wanted with another uid: this is the data it had",
-					change->have_volume->name));
+				"its name is wanted with another uid, so this may be what somebody still "
+				"means");
 		else if (left > 0)
 			left--;
 		else

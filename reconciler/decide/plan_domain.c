@@ -271,7 +271,8 @@ static void plan_former(struct planner *planner, struct change *change, const st
 		change_block(planner, change, CHANGE_BLOCKED, "it is protected (metadata.protect)");
 	else if (!planner->want->complete)
 		change_block(planner, change, CHANGE_BLOCKED, "a source is broken or could not be read");
-	else if (allowed_level(planner, domain) < level_recreate)
+	else if (!(KNOWN(former, HaveDomain, halfBuilt) && former->halfBuilt) &&
+		 allowed_level(planner, domain) < level_recreate)
 		change_block(planner, change, CHANGE_BLOCKED,
 			arena_format(planner->arena, "recreate required (not allowed: disruption is %s)",
 				choice_level[allowed_level(planner, domain)]));

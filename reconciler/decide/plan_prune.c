@@ -230,7 +230,11 @@ static void plan_inline_volumes(
 		const struct holder holder = holder_of(planner, volume, have, &others);
 		const bool asked = KNOWN(label, Label, reclaim) && label->reclaim == reclaim_Delete;
 		const char *obstacle = volume_obstacle(volume);
-		if (asked && !obstacle && !holder.domain && !others.count) {
+		if (asked && !obstacle && wants_volume_named(planner, name)) {
+			/* what it is asked for once its guest is gone: see gate.c */
+			say_more(planner, &kept, "keeps volume",
+				arena_format(planner->arena, "%s (wanted with another uid)", name));
+		} else if (asked && !obstacle && !holder.domain && !others.count) {
 			draft_remove(planner, change, volume, gone);
 			say_more(planner, &deleted, "deletes volume", name);
 		} else if (asked && holder.domain && !obstacle)

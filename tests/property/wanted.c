@@ -162,7 +162,8 @@ static const char *nothing_is_left_over(struct scene *scene, const struct have *
 		const struct HaveDomain *domain = have->found->domains.item[i];
 		if (!domain->owned || want_names(scene->want, domain->uuid))
 			continue;
-		if (!is_left(plan, arena_format(scene->arena, "Domain/%s", domain->mark->name)))
+		if (!is_left(plan, arena_format(scene->arena, "Domain/%s", domain->mark->name)) &&
+			!is_left(plan, arena_format(scene->arena, "Domain/%s", domain->uuid)))
 			return fail(
 				scene, "domain %s is left over", domain->name ? domain->name : domain->uuid);
 	}
@@ -174,7 +175,8 @@ static const char *nothing_is_left_over(struct scene *scene, const struct have *
 		if (kept || want_names(scene->want, volume->uid) ||
 			(domain && (want_names(scene->want, domain) || have_domain(have, domain))))
 			continue;
-		if (!is_left(plan, arena_format(scene->arena, "Volume/%s", volume->name)))
+		if (!is_left(plan, arena_format(scene->arena, "Volume/%s", volume->name)) &&
+			!is_left(plan, arena_format(scene->arena, "Volume/%s", volume->uid)))
 			return fail(scene, "volume %s is left over", volume->name);
 	}
 	return NULL;
@@ -253,6 +255,8 @@ static const char *but_blocked(struct scene *scene, const char *text)
 					  : change->have_volume ? change->have_volume->uid
 								: change->object;
 			blocked |= strstr(line, uid) != NULL;
+			/* a guest of this name under another uid waits with it */
+			blocked |= change->have && strstr(line, change->have->uuid) != NULL;
 		}
 		if (!blocked)
 			buffer_text(&out, line);
