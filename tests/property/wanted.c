@@ -205,6 +205,13 @@ static const char *records_fit(struct scene *scene, const struct plan *left)
 		bool stays = entry->record->protect || is_elsewhere(scene->want, entry->record->name);
 		if (is_left(left, arena_format(scene->arena, "Domain/%s", entry->record->name)))
 			continue;
+		bool waits = false; /* by its uid: the record may say the name it had before */
+		for (uint32_t k = 0; k < scene->want->domains.count; k++) {
+			const struct wanted_domain *wanted = scene->want->domains.item[k];
+			waits |= strcmp(wanted->uid, entry->uuid) == 0 && is_left(left, wanted->object->text);
+		}
+		if (waits)
+			continue;
 		if (!domain && !stays)
 			return fail(scene, "a record of %s is left over", entry->record->name);
 		if (!domain)
