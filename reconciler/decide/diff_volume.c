@@ -51,14 +51,6 @@ static void diff_layer(struct arena *arena, const struct wanted_volume *volume, 
 	}
 }
 
-static const char *wanted_key(const struct Layer *layer)
-{
-	for (int i = 0; i < type_Layer.count; i++)
-		if (layer->at[i])
-			return type_Layer.fields[i].key;
-	return "";
-}
-
 /* The chain that a label recorded, as a manifest would have it, so that both sides are shown in the same
  * words. */
 static const struct list *chain_recorded(struct arena *arena, const struct list *recorded)
@@ -106,7 +98,7 @@ void diff_volume(struct arena *arena, const struct want *want, const struct have
 	bool same = recorded->count == volume->chain.count;
 	for (uint32_t i = 0; same && i < recorded->count; i++) {
 		const struct LayerFound *layer = recorded->item[i];
-		same = layer->layer && strcmp(layer->layer, wanted_key(volume->chain.item[i])) == 0;
+		same = text_equal(layer->layer, layer_key(volume->chain.item[i]));
 	}
 	if (!same) {
 		struct difference *difference = add(arena, out, arena_format(arena, "%s.chain", prefix),

@@ -152,6 +152,20 @@ static uint32_t layers_there(const struct HaveVolume *have)
 		       : 0;
 }
 
+/* A volume that is partly there goes on only with the chain that it was begun with. */
+static bool begun_otherwise(const struct volume_plan *plan)
+{
+	const uint32_t made = layers_there(plan->have);
+	if (made >= plan->volume->chain.count)
+		return true;
+	for (uint32_t i = 0; i < made; i++) {
+		const struct LayerFound *found = plan->have->chain.item[i];
+		if (!text_equal(found->layer, layer_key(plan->volume->chain.item[i])))
+			return true;
+	}
+	return false;
+}
+
 static void draft_layers(
 	struct planner *planner, struct change *change, struct volume_plan *plan, struct draft *after)
 {
@@ -241,6 +255,11 @@ struct volume_plan *plan_volume(struct planner *planner, struct change *change,
 		   plan->have->state == volume_state_broken)
 		plan->blocked = arena_format(planner->arena,
 			"volume %s is there but not what its volume.json says; it is not touched",
+			volume->name);
+	else if (begun_otherwise(plan))
+		plan->blocked = arena_format(planner->arena,
+			"volume %s was begun with another chain: finish it with that one, or give the new one another "
+			"name or vdev",
 			volume->name);
 	else
 		draft_layers(planner, change, plan, after);

@@ -173,3 +173,11 @@ size_t choice_count(const char *const *choices)
 		count++;
 	return count;
 }
+
+const char *layer_key(const struct Layer *layer)
+{
+	for (int i = 0; i < type_Layer.count; i++)
+		if (*field_mark(&type_Layer, i, layer))
+			return type_Layer.fields[i].key;
+	return NULL;
+}

@@ -220,3 +220,5 @@ void object_json(struct json *, const char *key, const struct type *, const void
 void value_text(struct buffer *, const struct field *, const void *value);
 /* A deep copy into the arena; marks stay the same pointers. */
 void *object_copy(struct arena *, const struct type *, const void *object);
+/* Which member of a Layer is set: its key, as in layer.def; NULL if none is. */
+const char *layer_key(const struct Layer *);

@@ -15,14 +15,6 @@ const struct layer_driver *layer_find(const char *key)
 	return NULL;
 }
 
-const char *layer_key(const struct Layer *layer)
-{
-	for (int i = 0; i < type_Layer.count; i++)
-		if (*field_mark(&type_Layer, i, layer))
-			return type_Layer.fields[i].key;
-	return NULL;
-}
-
 bool layer_fail(struct layer_job *job, bool terminal, const char *hint, const char *format, ...)
 {
 	va_list arguments;

@@ -51,7 +51,5 @@ struct layer_driver {
 };
 extern const struct layer_driver layer_image, layer_overlay, layer_file;
 const struct layer_driver *layer_find(const char *key);
-/* Which member of a Layer is set: its key, as in layer.def; NULL if none is. */
-const char *layer_key(const struct Layer *);
 /* What a found layer gives to the next; its texts are those of `found`. */
 struct link layer_link(const struct LayerFound *found);
