@@ -152,20 +152,6 @@ static uint32_t layers_there(const struct HaveVolume *have)
 		       : 0;
 }
 
-/* A volume that is partly there goes on only with the chain that it was begun with. */
-static bool begun_otherwise(const struct volume_plan *plan)
-{
-	const uint32_t made = layers_there(plan->have);
-	if (made >= plan->volume->chain.count)
-		return true;
-	for (uint32_t i = 0; i < made; i++) {
-		const struct LayerFound *found = plan->have->chain.item[i];
-		if (!text_equal(found->layer, layer_key(plan->volume->chain.item[i])))
-			return true;
-	}
-	return false;
-}
-
 static void draft_layers(
 	struct planner *planner, struct change *change, struct volume_plan *plan, struct draft *after)
 {
@@ -230,6 +216,22 @@ static const char *foreign(struct planner *planner, const struct volume_plan *pl
 		label->source);
 }
 
+/* Why a volume that was begun cannot be finished as it is wanted now, or NULL. */
+static const char *begun_otherwise(struct planner *planner, const struct volume_plan *plan)
+{
+	struct list differences = {0};
+	/* where nothing is made yet, the label may still be written anew */
+	if (layers_there(plan->have) && plan->have->label && KNOWN(plan->have->label, Label, chain))
+		diff_volume(planner->arena, planner->want, planner->have, plan->volume, plan->have,
+			&differences);
+	for (uint32_t i = 0; i < differences.count; i++) {
+		const struct difference *difference = differences.item[i];
+		if (difference->effect == level_data_loss)
+			return difference->refused;
+	}
+	return NULL;
+}
+
 struct volume_plan *plan_volume(struct planner *planner, struct change *change,
 	const struct wanted_volume *volume, struct draft *after)
 {
@@ -256,11 +258,8 @@ struct volume_plan *plan_volume(struct planner *planner, struct change *change,
 		plan->blocked = arena_format(planner->arena,
 			"volume %s is there but not what its volume.json says; it is not touched",
 			volume->name);
-	else if (begun_otherwise(plan))
-		plan->blocked = arena_format(planner->arena,
-			"volume %s was begun with another chain: finish it with that one, or give the new one another "
-			"name or vdev",
-			volume->name);
+	else if (begun_otherwise(planner, plan))
+		plan->blocked = begun_otherwise(planner, plan);
 	else
 		draft_layers(planner, change, plan, after);
 	return plan;
