@@ -317,8 +317,14 @@ static bool map_decode(struct decoder *decoder, const struct place *place, const
 		const struct node *key = node->item[i], *value = node->item[i + 1];
 		struct pair *pair = &out->item[out->count];
 		struct place inside = {.up = place, .key = key->text};
-		if (is_strict(decoder) && key->kind == NODE_SCALAR && text_ends(key->text, "passwd"))
-			secret_hide(value); /* refused later, and not to be shown then */
+		struct node password;
+		if (is_strict(decoder) && key->kind == NODE_SCALAR && text_ends(key->text, "passwd")) {
+			/* refused later: not to be shown then, and not before, as a number that is none */
+			secret_hide(value);
+			password = *value;
+			password.quoted = true;
+			value = &password;
+		}
 		if (key->kind != NODE_SCALAR || !key->size || !format_line.is(key->text) ||
 			(is_strict(decoder) && field->format && !field->format->is(key->text))) {
 			good = decode_wrong(decoder, place, key, NULL, "expected %s, found %s",

@@ -285,7 +285,7 @@ Test(load, a_password_in_xl_is_refused_whatever_the_host_allows_and_not_shown)
 		"apiVersion: xensteer/v1\nkind: Host\nspec: {policy: {xlKeys: [vncpasswd]}}\n");
 	struct HostSpec *host = host_settings(place.arena, path_of(&place, "host.yaml"), place.report);
 	cr_assert_not_null(host);
-	put_domain(&place, "m/a.yaml", "a", "", ", xl: {vncpasswd: hunter2}");
+	put_domain(&place, "m/a.yaml", "a", "", ", xl: {vncpasswd: 0123}");
 	const char *path = path_of(&place, "m");
 	struct load_options options = {
 		.paths = &path, .path_count = 1, .host = host, .owner = "default", .host_name = "dom0"};
@@ -294,7 +294,7 @@ Test(load, a_password_in_xl_is_refused_whatever_the_host_allows_and_not_shown)
 	cr_assert_eq(report_all(place.report, &first), 1);
 	cr_expect_str_eq(
 		first->message, "spec.xl.vncpasswd: a password in spec.xl would be shown in every plan");
-	cr_expect_null(strstr(first->mark.file->text, "hunter2"));
+	cr_expect_null(strstr(first->mark.file->text, "0123"));
 }
 
 Test(load, a_list_without_end_is_refused)
