@@ -72,7 +72,7 @@ test: deps ## build and run every test that needs no Xen
 
 .PHONY: core check
 core: $B/core.a
-check: all unit cli golden schema layers-test readme ## the tests alone, without looking for packages
+check: all unit cli golden schema layers-test readme property ## the tests alone, without looking for packages
 
 .PHONY: cli golden
 cli: all ## the command line, case by case

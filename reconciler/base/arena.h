@@ -1,6 +1,6 @@
 /* An arena: memory that is handed out piece by piece and given back whole. One per generation of WANT and one
- * per observation, so that nothing inside needs an owner of its own. Allocation failure ends the program here,
- * with a message: no caller checks for it. */
+ * per observation, so that nothing inside needs an owner of its own. Allocation failure ends the program
+ * here, with a message: no caller checks for it. */
 #pragma once
 #include <stddef.h>
 
@@ -15,7 +15,8 @@ static inline void arena_drop(struct arena **arena)
 }
 #define ARENA_SCOPED __attribute__((cleanup(arena_drop))) struct arena *
 
-/* Takes back all that was handed out and keeps the largest block for what comes: for scratch memory in a loop. */
+/* Takes back all that was handed out and keeps the largest block for what comes: for scratch memory in a
+ * loop. */
 void arena_reset(struct arena *);
 
 /* Zeroed memory, aligned for any type; lives as long as the arena. size 0 gives a valid pointer. */

@@ -20,8 +20,9 @@ static inline int fd_take(int *fd)
 	return taken;
 }
 
-/* Reads a regular file of at most `limit` bytes into the arena, NUL-terminated, size in *size (may be NULL). NULL on failure,
- * errno set (EFBIG: larger than limit; EINVAL: not a regular file). Never blocks on a FIFO or device. */
+/* Reads a regular file of at most `limit` bytes into the arena, NUL-terminated, size in *size (may be NULL).
+ * NULL on failure, errno set (EFBIG: larger than limit; EINVAL: not a regular file). Never blocks on a FIFO
+ * or device. */
 char *file_read(struct arena *, const char *path, size_t limit, size_t *size)
 	__attribute__((warn_unused_result));
 

@@ -24,7 +24,8 @@ struct difference {
  * Compares only what the author set or what has a default. */
 void diff_domain(struct arena *, const struct want *, const struct have *, const struct wanted_domain *,
 	const struct HaveDomain *, struct list *out);
-/* Is this disk of a guest on the very volume that is wanted, while storage does not know the volume any more? */
+/* Is this disk of a guest on the very volume that is wanted, while storage does not know the volume any more?
+ */
 bool diff_lost(const struct have *, const struct wanted_volume *, const struct Disk *);
 extern const char diff_lost_words[];
 /* Differences of one volume that is there (growth, another base, another chain). */

@@ -1,5 +1,5 @@
-/* Changes and actions while a plan is drafted: what the parts of plan make their results of. Needs are pointers here;
- * plan.c gives ids when everything is decided. */
+/* Changes and actions while a plan is drafted: what the parts of plan make their results of. Needs are
+ * pointers here; plan.c gives ids when everything is decided. */
 #include "decide/planner.h"
 #include <string.h>
 

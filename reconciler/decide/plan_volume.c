@@ -222,8 +222,8 @@ static const char *begun_otherwise(struct planner *planner, const struct volume_
 	struct list differences = {0};
 	/* where nothing is made yet, the label may still be written anew */
 	if (layers_there(plan->have) && plan->have->label && KNOWN(plan->have->label, Label, chain))
-		diff_volume(planner->arena, planner->want, planner->have, plan->volume, plan->have,
-			&differences);
+		diff_volume(
+			planner->arena, planner->want, planner->have, plan->volume, plan->have, &differences);
 	for (uint32_t i = 0; i < differences.count; i++) {
 		const struct difference *difference = differences.item[i];
 		if (difference->effect == level_data_loss)

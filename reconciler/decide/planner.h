@@ -8,7 +8,7 @@
 struct draft {
 	struct action action;  /* first: a draft is found from its action */
 	struct change *change; /* that it is part of */
-	struct list needs;    /* struct draft */
+	struct list needs;     /* struct draft */
 	bool numbered;
 };
 
@@ -40,7 +40,7 @@ struct planner {
 	struct claims *claims;
 	struct list unwanted;    /* struct HaveDomain, ours, by recorded name */
 	struct list undescribed; /* struct HaveDomain: which disks they have is not known */
-	struct change *spare; /* of an object that was in order; or NULL */
+	struct change *spare;    /* of an object that was in order; or NULL */
 };
 
 static inline struct volume_plan *volume_plan_of(
@@ -71,10 +71,10 @@ void plan_domain(struct planner *, const struct wanted_domain *);
 /* The same for a domain that is wanted. */
 struct draft *draft_of(struct planner *, struct change *, enum verb, const struct wanted_domain *,
 	const struct HaveDomain *, const char *more, struct draft *after);
-/* What is to be remembered of a domain. spec.xl is that of its creation, a nic that may not be changed goes on having the
- * MAC by which it is known: `have` (NULL when it is made anew) keeps them. */
-struct Record *record_of(struct planner *, const struct change *, const struct wanted_domain *,
-	const struct HaveDomain *have);
+/* What is to be remembered of a domain. spec.xl is that of its creation, a nic that may not be changed goes
+ * on having the MAC by which it is known: `have` (NULL when it is made anew) keeps them. */
+struct Record *record_of(
+	struct planner *, const struct change *, const struct wanted_domain *, const struct HaveDomain *have);
 /* check -> disks -> config -> create -> verify; the new configuration is written after `after` (a destroy, or
  * NULL). False if something stands in the way: the change then says what. */
 bool draft_create(struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *,
@@ -116,9 +116,11 @@ const char *volume_words(struct arena *, const struct wanted_volume *);
 
 /* Owned domains and volumes that no manifest wants any more. */
 void plan_prune(struct planner *);
-/* Is it a domain of ours: owned, and not by a mark that names another owner (a snapshot may be of another's objects)? */
+/* Is it a domain of ours: owned, and not by a mark that names another owner (a snapshot may be of another's
+ * objects)? */
 bool owns_domain(const struct planner *, const struct HaveDomain *);
-/* Why nothing is concluded from the state that a domain is in: it is torn down, or may just be built; NULL: it is clear. */
+/* Why nothing is concluded from the state that a domain is in: it is torn down, or may just be built; NULL:
+ * it is clear. */
 const char *state_unsure(const struct HaveDomain *);
 /* Domains of ours whose uid no manifest has; made before all else. */
 void find_unwanted(struct planner *);
@@ -135,8 +137,8 @@ bool source_matches(const char *source, const struct source_root *root);
 const char *source_of(struct planner *, const struct object *, const char *recorded);
 
 struct claims *claims_make(struct planner *);
-/* The next domain that was found with a disk of this id (or path, where the disk's id is not known); *at begins as 0. NULL:
- * no further one. */
+/* The next domain that was found with a disk of this id (or path, where the disk's id is not known); *at
+ * begins as 0. NULL: no further one. */
 const struct HaveDomain *claims_found(const struct claims *, const char *key, uint32_t *at);
 /* Why this domain may not have this disk, or NULL. */
 const char *claims_conflict(struct planner *, const struct wanted_domain *, const struct wanted_disk *);

@@ -1,5 +1,6 @@
-/* Where an object comes from: the folder of manifests that its record names. Two folders do not fight over one object:
- * what belongs to another is left alone unless it is taken over, and only what belongs to this one is pruned. */
+/* Where an object comes from: the folder of manifests that its record names. Two folders do not fight over
+ * one object: what belongs to another is left alone unless it is taken over, and only what belongs to this
+ * one is pruned. */
 #include "decide/planner.h"
 #include <string.h>
 

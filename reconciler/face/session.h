@@ -16,7 +16,7 @@ struct session {
 	const struct HostSpec *settings;
 	const char *owner;
 	const char *host_name; /* what metadata.host is compared with; NULL: no host (validate) */
-	const char *source; /* a snapshot: the one folder that its objects were applied from, or NULL */
+	const char *source;    /* a snapshot: the one folder that its objects were applied from, or NULL */
 	const char *state_dir; /* absolute */
 	const char *run_dir;
 	const struct host_driver *driver;

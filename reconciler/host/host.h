@@ -1,18 +1,18 @@
 /* The host: what every driver is. A driver is one static struct at the end of its file. Time is the driver's:
- * `now` and `reap` of xen go by the monotonic clock and wait for children, those of the simulator by its own clock, so
- * execute knows neither threads nor time. */
+ * `now` and `reap` of xen go by the monotonic clock and wait for children, those of the simulator by its own
+ * clock, so execute knows neither threads nor time. */
 #pragma once
 #include "base/run.h"
 #include "model/action.h"
 
 struct host_options {
-	const char *target;	  /* what follows "sim:" or "snapshot:"; NULL for xen */
+	const char *target; /* what follows "sim:" or "snapshot:"; NULL for xen */
 	const char *owner;
-	const char *state_dir;	  /* absolute; NULL: the driver's default */
+	const char *state_dir; /* absolute; NULL: the driver's default */
 	const char *run_dir;
 	const struct HostSpec *spec; /* the host's settings, all defaults filled in */
-	bool writes;		  /* the caller means to act: a snapshot refuses */
-	struct runner *runner;	  /* children of xen and of real storage live here */
+	bool writes;                 /* the caller means to act: a snapshot refuses */
+	struct runner *runner;       /* children of xen and of real storage live here */
 };
 
 struct storage;
@@ -26,19 +26,20 @@ struct host_driver {
 	const char *name;
 	/* NULL on failure, with diagnostics. */
 	struct host *(*open)(const struct host_options *, struct report *);
-	/* Finds domains and facts of the host. Names and paths that WANT mentions (may be NULL) are looked up into
-	 * have->found->files. A failure is not an error of the caller: have->known is false and why_unknown says why.
-	 * What is found may be the host's own, shared by all its observations: it lives until `close`. The caller sorts. */
+	/* Finds domains and facts of the host. Names and paths that WANT mentions (may be NULL) are looked up
+	 * into have->found->files. A failure is not an error of the caller: have->known is false and
+	 * why_unknown says why. What is found may be the host's own, shared by all its observations: it lives
+	 * until `close`. The caller sorts. */
 	void (*observe)(struct host *, const struct want *, struct have *);
-	/* A descriptor that becomes readable when something may have changed, or -1; `drain` empties it and adds the
-	 * uuids that changed to `changed` (an empty list: look at everything). */
+	/* A descriptor that becomes readable when something may have changed, or -1; `drain` empties it and
+	 * adds the uuids that changed to `changed` (an empty list: look at everything). */
 	int (*watch)(struct host *);
 	void (*drain)(struct host *, struct arena *, struct list *changed);
-	/* Starts an action; what it needs of `action` and `links` is copied or outlives the action. Every begun action is
-	 * reaped exactly once, also one that fails at once. */
+	/* Starts an action; what it needs of `action` and `links` is copied or outlives the action. Every
+	 * begun action is reaped exactly once, also one that fails at once. */
 	void (*begin)(struct host *, const struct action *, const struct links *);
-	/* Waits until an action of this driver ends (true, *done filled) or until `until` (ms by `now`) has passed or a
-	 * child of the runner that is not its own has ended (false). */
+	/* Waits until an action of this driver ends (true, *done filled) or until `until` (ms by `now`) has
+	 * passed or a child of the runner that is not its own has ended (false). */
 	bool (*reap)(struct host *, int64_t until, struct finished *done);
 	int64_t (*now)(struct host *); /* ms */
 	/* The simulator's storage, a snapshot's; NULL where real layers are meant. */
@@ -48,6 +49,6 @@ struct host_driver {
 
 extern const struct host_driver host_xen, host_sim, host_snapshot;
 
-/* "xen", "sim:DIR", "snapshot:FILE" to a driver and its target; NULL and a diagnostic otherwise. given NULL: xen where
- * /proc/xen exists, else an error that names the choices. */
+/* "xen", "sim:DIR", "snapshot:FILE" to a driver and its target; NULL and a diagnostic otherwise. given NULL:
+ * xen where /proc/xen exists, else an error that names the choices. */
 const struct host_driver *host_choose(const char *given, const char **target, struct report *);

@@ -1,4 +1,5 @@
-/* What the two halves of the decoder share: where it stands, and how it speaks. Nobody outside includes this. */
+/* What the two halves of the decoder share: where it stands, and how it speaks. Nobody outside includes this.
+ */
 #pragma once
 #include "model/node.h"
 
@@ -30,8 +31,8 @@ void decode_place(const struct place *, struct buffer *);
 /* What stands there, as the end of "found ...". */
 const char *decode_found(struct decoder *, const struct node *);
 /* "expected X, found Y" of a field. Returns false. */
-bool decode_unexpected(struct decoder *, const struct place *, const struct field *, const struct node *,
-	const char *hint);
+bool decode_unexpected(
+	struct decoder *, const struct place *, const struct field *, const struct node *, const char *hint);
 /* The mark that a field or a pair gets: the node's own in a manifest. */
 const struct mark *decode_mark(struct decoder *, const struct node *);
 /* Everything but objects and lists of objects. *out has the C type of the field's shape. */

@@ -1,16 +1,18 @@
-/* HAVE: what an observation found. The structs are those of schema/observation.def; here is how they are looked up.
- * A host that could not be observed has no domains and `known` false: nothing may be concluded from absence. */
+/* HAVE: what an observation found. The structs are those of schema/observation.def; here is how they are
+ * looked up. A host that could not be observed has no domains and `known` false: nothing may be concluded
+ * from absence. */
 #pragma once
 #include "model/schema.h"
 
 struct have {
 	struct arena *arena;
 	struct Observation *found;
-	struct list domains_by_uuid, domains_by_name, volumes_by_uid, volumes_by_id, volumes_by_domain; /* made by have_sort, for the look-ups */
-	bool known;		 /* false: the host could not be observed at all; nothing is acted on */
-	bool storage_known;	 /* false: volumes could not be listed; create and remove are withheld */
-	const char *why_unknown; /* for people */
-	bool paths_known;	 /* false: a snapshot, which knows no files of the host but its volumes */
+	struct list domains_by_uuid, domains_by_name, volumes_by_uid, volumes_by_id,
+		volumes_by_domain; /* made by have_sort, for the look-ups */
+	bool known;                /* false: the host could not be observed at all; nothing is acted on */
+	bool storage_known;        /* false: volumes could not be listed; create and remove are withheld */
+	const char *why_unknown;   /* for people */
+	bool paths_known;          /* false: a snapshot, which knows no files of the host but its volumes */
 };
 
 struct have *have_new(void); /* with an arena and an empty Observation */
@@ -30,21 +32,21 @@ struct HaveVolume *have_volume_on(const struct have *, const char *id);
 struct HaveVolume *const *have_volumes_of(const struct have *, const char *domain_uid, uint32_t *count);
 struct HaveImage *have_image(const struct have *, const char *name);
 struct HaveFile *have_file(const struct have *, const char *path);
-/* The folder of manifests that all domains and volumes of this owner were made from; NULL where they name several, or
- * none. */
+/* The folder of manifests that all domains and volumes of this owner were made from; NULL where they name
+ * several, or none. */
 const char *have_source(const struct have *, const char *owner);
 /* Sorts everything into its documented order and makes the indices; the look-ups above work after it. */
 void have_sort(struct have *);
 /* The link of a found volume's topmost layer; false where it has none or is not complete. */
 struct link;
 bool have_volume_link(const struct HaveVolume *, struct link *);
-/* The name of an image below this volume that is not the file any more that the volume was made on; NULL: none is known
- * to be. A file is told by device, inode, size and mtime; by its digest where those were not recorded. */
+/* The name of an image below this volume that is not the file any more that the volume was made on; NULL:
+ * none is known to be. A file is told by device, inode, size and mtime; by its digest where those were not
+ * recorded. */
 const char *have_changed_base(const struct have *, const struct HaveVolume *);
 /* Can the driver do this verb? */
 bool have_can(const struct have *, enum verb);
 
 /* Set a field of a found object and say that it is known: KNOW(domain, HaveDomain, domid, 3). */
-#define KNOW(object, T, field, value) \
-	((object)->at[T##_##field] = &mark_observed, (object)->field = (value))
+#define KNOW(object, T, field, value) ((object)->at[T##_##field] = &mark_observed, (object)->field = (value))
 #define KNOWN(object, T, field) ((object)->at[T##_##field] != NULL)

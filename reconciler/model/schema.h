@@ -1,11 +1,13 @@
-/* The tables of schema/ made into C. Each .def file is included several times, with other meanings of its words:
+/* The tables of schema/ made into C. Each .def file is included several times, with other meanings of its
+ * words:
  *
  *   here        enumerators of choices, the index of each field in its type, the structs
  *   schema.c    descriptors: `struct type type_Domain` with its fields, for everything that is driven by data
  *
- * A struct begins with one mark per field: at[T_field] is NULL where the field is not set (in WANT) or not known (in
- * HAVE). One device gives the place in the file, presence, and unknown. In HAVE a known field's mark is &mark_observed;
- * a default or derived value that was filled in after decoding has &mark_derived or the mark of what it came from.
+ * A struct begins with one mark per field: at[T_field] is NULL where the field is not set (in WANT) or not
+ * known (in HAVE). One device gives the place in the file, presence, and unknown. In HAVE a known field's
+ * mark is &mark_observed; a default or derived value that was filled in after decoding has &mark_derived or
+ * the mark of what it came from.
  *
  * C types of the shapes:
  *   Text, Secret  const char *          Int, Size (bytes), Duration (seconds)  int64_t
@@ -68,16 +70,24 @@ struct map {
 /* enum level { level_none, ... }, enum power { power_Running, ... }, ... */
 #define CHOICES(name) enum name {
 #define CHOICE(name, identifier, text) name##_##identifier,
-#define CHOICES_END(name) name##_CHOICES };
+#define CHOICES_END(name)                                                                                    \
+	name##_CHOICES                                                                                       \
+	}                                                                                                    \
+	;
 #include "schema/choices.def"
 #undef CHOICES
 #undef CHOICE
 #undef CHOICES_END
 
 /* The index of each field within its type: enum Boot_field { Boot_kernel, ..., Boot_FIELDS } */
-#define TYPE(T, ...) enum T##_field {
+#define TYPE(T, ...)                                                                                         \
+	enum T##_field                                                                                       \
+	{
 #define FIELD(T, key, ...) T##_##key,
-#define END(T) T##_FIELDS };
+#define END(T)                                                                                               \
+	T##_FIELDS                                                                                           \
+	}                                                                                                    \
+	;
 #include "schema/all.def"
 #undef TYPE
 #undef FIELD
@@ -95,11 +105,13 @@ struct map {
 #define CTYPE_Many(T) struct list
 #define CTYPE_Texts struct texts
 #define CTYPE_Map struct map
-#define TYPE(T, ...)                           \
-	struct T {                             \
+#define TYPE(T, ...)                                                                                         \
+	struct T {                                                                                           \
 		const struct mark *at[T##_FIELDS];
 #define FIELD(T, key, shape, ...) CTYPE_##shape key;
-#define END(T) };
+#define END(T)                                                                                               \
+	}                                                                                                    \
+	;
 #include "schema/all.def"
 #undef TYPE
 #undef FIELD
@@ -123,9 +135,10 @@ struct format {
 /* What the effect of a change may depend on. Members that do not apply are NULL. */
 struct circumstances {
 	const struct DomainSpec *want, *have;
-	const void *want_entry, *have_entry; /* of a list: the disk, the nic; added and removed have one of them */
-	enum disk_format format;	     /* disks: of the volume that is wanted */
-	bool device_model;		     /* the guest has a QEMU */
+	const void *want_entry,
+		*have_entry;     /* of a list: the disk, the nic; added and removed have one of them */
+	enum disk_format format; /* disks: of the volume that is wanted */
+	bool device_model;       /* the guest has a QEMU */
 };
 
 /* One row. Unset members are zero. */
@@ -133,25 +146,25 @@ struct field {
 	const char *key;
 	enum shape shape;
 	enum role role;
-	enum level effect;					   /* where `by` is NULL */
-	enum level (*by)(const struct circumstances *);		   /* effect that depends on what is there */
-	uint16_t offset;					   /* of the member in the struct */
-	const struct type *of;					   /* One, Many */
-	const char *const *choices;				   /* Choice; NULL-terminated */
-	const struct format *format;				   /* Text, Texts, the keys of Map */
+	enum level effect;                              /* where `by` is NULL */
+	enum level (*by)(const struct circumstances *); /* effect that depends on what is there */
+	uint16_t offset;                                /* of the member in the struct */
+	const struct type *of;                          /* One, Many */
+	const char *const *choices;                     /* Choice; NULL-terminated */
+	const struct format *format;                    /* Text, Texts, the keys of Map */
 	const char *prose;
 	bool required, at_create, has_default;
-	bool later;						   /* its action is not built yet: plan refuses an object that sets it */
-	bool later_live;					   /* the same, but only for changing it on a running guest */
-	int later_from;						   /* Choice: words from this one on are not built yet; 0: all are */
-	int64_t min, max;					   /* RANGE, where max > 0 */
-	int64_t multiple;					   /* sizes are rounded up to it */
+	bool later;       /* its action is not built yet: plan refuses an object that sets it */
+	bool later_live;  /* the same, but only for changing it on a running guest */
+	int later_from;   /* Choice: words from this one on are not built yet; 0: all are */
+	int64_t min, max; /* RANGE, where max > 0 */
+	int64_t multiple; /* sizes are rounded up to it */
 	int64_t default_number;
 	const char *default_text;
-	int at_least;						   /* Many, Texts */
-	const char *with;					   /* only beside this sibling */
-	const char *excludes;					   /* never beside this sibling */
-	enum verb verb;						   /* the action that makes it so on a running guest */
+	int at_least;         /* Many, Texts */
+	const char *with;     /* only beside this sibling */
+	const char *excludes; /* never beside this sibling */
+	enum verb verb;       /* the action that makes it so on a running guest */
 };
 
 struct type {
@@ -160,7 +173,7 @@ struct type {
 	int count;
 	size_t size;
 	const char *shorthand; /* a scalar stands for a map with this key */
-	bool one_of;	       /* exactly one of the keys that have no `with` */
+	bool one_of;           /* exactly one of the keys that have no `with` */
 	const char *key;       /* lists of this type are compared by this member */
 };
 
@@ -206,13 +219,15 @@ const struct mark *type_mark(const struct type *, const void *object);
 int choice_find(const char *const *choices, const char *word);
 size_t choice_count(const char *const *choices);
 
-/* Two values of one field, compared as diff does: texts as they are (MACs and cpus in canonical form), lists of
- * text without order, maps by key. Structs and lists of structs: all compared fields that `want` has set. */
+/* Two values of one field, compared as diff does: texts as they are (MACs and cpus in canonical form), lists
+ * of text without order, maps by key. Structs and lists of structs: all compared fields that `want` has set.
+ */
 bool value_equal(const struct field *, const void *want, const void *have);
-/* Do two objects of a type hold the same: every field set or known in both or in neither, and equal where it is? */
+/* Do two objects of a type hold the same: every field set or known in both or in neither, and equal where it
+ * is? */
 bool object_same(const struct type *, const void *one, const void *other);
-/* The value of a field as JSON: quantities as text in the largest binary unit that divides, choices as their word,
- * secrets as "(secret)". Structs hold every field that is set or known. */
+/* The value of a field as JSON: quantities as text in the largest binary unit that divides, choices as their
+ * word, secrets as "(secret)". Structs hold every field that is set or known. */
 void value_json(struct json *, const char *key, const struct field *, const void *value);
 /* A whole object of a type, as a JSON object. */
 void object_json(struct json *, const char *key, const struct type *, const void *object);

@@ -1,25 +1,26 @@
-/* WANT: everything that the manifests ask of this host, checked and made whole. Built by want/, read by all above. */
+/* WANT: everything that the manifests ask of this host, checked and made whole. Built by want/, read by all
+ * above. */
 #pragma once
 #include "model/identity.h"
 #include "model/schema.h"
 
 /* A PATH of the command line. */
 struct source_root {
-	const char *given;    /* as the user wrote it */
-	const char *path;     /* absolute, by text */
-	bool is_file;	      /* never prunes */
-	bool readable;	      /* it was there and could be read to the end */
-	bool missing;	      /* it was not there */
-	uint32_t files;	      /* manifest files that were found */
-	uint32_t broken;      /* of those: unreadable, zero bytes, or with an error */
+	const char *given; /* as the user wrote it */
+	const char *path;  /* absolute, by text */
+	bool is_file;      /* never prunes */
+	bool readable;     /* it was there and could be read to the end */
+	bool missing;      /* it was not there */
+	uint32_t files;    /* manifest files that were found */
+	uint32_t broken;   /* of those: unreadable, zero bytes, or with an error */
 };
 
 /* One document. */
 struct object {
 	enum kind kind;
-	const char *name;	      /* metadata.name */
-	const char *text;	      /* "Domain/web-1" */
-	const struct mark *at;	      /* where metadata.name stands */
+	const char *name;      /* metadata.name */
+	const char *text;      /* "Domain/web-1" */
+	const struct mark *at; /* where metadata.name stands */
 	const struct source_root *root;
 	union {
 		void *body;
@@ -28,9 +29,9 @@ struct object {
 		struct Image *image;
 		struct Host *host;
 	};
-	bool elsewhere; /* metadata.host names another host: validated, then left alone */
-	bool broken;	/* has errors: it is not acted on, and nothing is pruned */
-	const char *refused;	       /* not yet supported: what, and `refused_at` where; NULL if it can be done */
+	bool elsewhere;      /* metadata.host names another host: validated, then left alone */
+	bool broken;         /* has errors: it is not acted on, and nothing is pruned */
+	const char *refused; /* not yet supported: what, and `refused_at` where; NULL if it can be done */
 	const struct mark *refused_at;
 };
 
@@ -38,11 +39,11 @@ struct object {
 struct wanted_volume {
 	const char *name; /* metadata.name, or <domain>-<vdev> */
 	char uid[UID_SIZE];
-	uint32_t index;		     /* its place in want->volumes */
+	uint32_t index;              /* its place in want->volumes */
 	const struct object *object; /* the Volume, or the Domain that it is inline in */
-	const char *vdev;	     /* inline: the disk; NULL for a declared one */
-	const char *domain_uid;	     /* inline */
-	struct list chain;	     /* struct Layer, bottom first */
+	const char *vdev;            /* inline: the disk; NULL for a declared one */
+	const char *domain_uid;      /* inline */
+	struct list chain;           /* struct Layer, bottom first */
 	enum reclaim reclaim;
 	bool protect;
 	const struct mark *at; /* where its chain stands */
@@ -56,10 +57,10 @@ struct wanted_disk {
 struct wanted_domain {
 	const struct object *object;
 	char uid[UID_SIZE];
-	const char *name;	    /* metadata.name */
-	const char *xen_name;	    /* spec.domainName, or the name */
+	const char *name;              /* metadata.name */
+	const char *xen_name;          /* spec.domainName, or the name */
 	const struct DomainSpec *spec; /* nics have name and mac, derived where the author set none */
-	struct list disks;	    /* struct wanted_disk, in manifest order */
+	struct list disks;             /* struct wanted_disk, in manifest order */
 };
 
 struct wanted_image {
@@ -75,16 +76,17 @@ struct want {
 	struct arena *arena;
 	const struct HostSpec *host; /* with every default filled in */
 	const char *owner, *host_name;
-	struct list roots;	/* struct source_root */
-	struct list objects;	/* struct object, sorted by kind and name; also broken ones and those for elsewhere */
-	struct list domains;	/* struct wanted_domain, sorted by name: neither broken nor elsewhere */
-	struct list volumes;	/* struct wanted_volume, sorted by name */
+	struct list roots;          /* struct source_root */
+	struct list objects;        /* struct object, sorted by kind and name; also broken ones and those for
+				       elsewhere */
+	struct list domains;        /* struct wanted_domain, sorted by name: neither broken nor elsewhere */
+	struct list volumes;        /* struct wanted_volume, sorted by name */
 	struct list volumes_by_uid; /* the same, sorted by uid */
-	struct list images;	/* struct wanted_image, sorted by name */
-	/* const char *, sorted: the uids of all Domains and Volumes that are not broken, also of refused ones and of those for
-	 * another host. None of them is pruned; a broken one blocks all pruning. */
+	struct list images;         /* struct wanted_image, sorted by name */
+	/* const char *, sorted: the uids of all Domains and Volumes that are not broken, also of refused ones
+	 * and of those for another host. None of them is pruned; a broken one blocks all pruning. */
 	struct list uids;
-	bool complete;		/* every root was read to the end and no file is broken: pruning is thinkable */
+	bool complete; /* every root was read to the end and no file is broken: pruning is thinkable */
 };
 
 /* Each is a binary search in the lists above; NULL where there is no such. */

@@ -1,5 +1,6 @@
-/* load: PATHs to WANT. source.c finds and reads files, yaml.c makes each document a tree of nodes, decode.c turns trees
- * into typed objects by the tables, check.c judges what no single row can say, complete.c fills in what is derived. */
+/* load: PATHs to WANT. source.c finds and reads files, yaml.c makes each document a tree of nodes, decode.c
+ * turns trees into typed objects by the tables, check.c judges what no single row can say, complete.c fills
+ * in what is derived. */
 #pragma once
 #include "model/want.h"
 
@@ -8,9 +9,10 @@ struct load_options {
 	size_t path_count;
 	const struct HostSpec *host; /* defaults filled in: host_settings() */
 	const char *owner;
-	const char *host_name;	     /* of this host, for metadata.host */
-	bool references_warn;	     /* validate: a reference to an object outside is a warning, not an error */
-	const char *stands_for; /* the absolute folder that a single PATH is a copy of; NULL: it is the original */
+	const char *host_name;  /* of this host, for metadata.host */
+	bool references_warn;   /* validate: a reference to an object outside is a warning, not an error */
+	const char *stands_for; /* the absolute folder that a single PATH is a copy of; NULL: it is the
+				   original */
 };
 /* Always returns a WANT (perhaps with nothing in it); diagnostics say what is wrong. */
 struct want *want_load(const struct load_options *, struct report *);
@@ -24,6 +26,7 @@ static inline void want_drop(struct want **want)
 }
 #define WANT_SCOPED __attribute__((cleanup(want_drop))) struct want *
 
-/* The host's own settings from `path` (kind Host, root-owned, not writable by others); path NULL: the default file if it
- * exists, else defaults alone. Everything that has a default is filled in. NULL with diagnostics if the file is bad. */
+/* The host's own settings from `path` (kind Host, root-owned, not writable by others); path NULL: the default
+ * file if it exists, else defaults alone. Everything that has a default is filled in. NULL with diagnostics
+ * if the file is bad. */
 struct HostSpec *host_settings(struct arena *, const char *path, struct report *);

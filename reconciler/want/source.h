@@ -15,6 +15,6 @@ struct source_file {
  * added again. What cannot be read is a diagnostic; a folder that cannot be read to the end leaves the root
  * not readable. */
 struct source_root *source_read(struct arena *, const char *path, struct list *files, struct report *);
-/* From now on the root is that folder, or if it is a file, one of its name in it. A file that lies below the folder
- * already stays what it is. */
+/* From now on the root is that folder, or if it is a file, one of its name in it. A file that lies below the
+ * folder already stays what it is. */
 void source_stand_for(struct arena *, struct source_root *, const char *folder);

@@ -1,5 +1,5 @@
-/* Any bytes as a record of the state folder or a mark in xenstore: it is one, or it is none; one that is read and
- * written is read as the same. */
+/* Any bytes as a record of the state folder or a mark in xenstore: it is one, or it is none; one that is read
+ * and written is read as the same. */
 #include "state/record.h"
 #include <string.h>
 

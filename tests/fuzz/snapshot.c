@@ -1,13 +1,15 @@
-/* Any bytes as a snapshot: reading ends with an Observation or with diagnostics; what was read can be written, and
- * what was written is read again. */
+/* Any bytes as a snapshot: reading ends with an Observation or with diagnostics; what was read can be
+ * written, and what was written is read again. */
 #include "model/observation.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size);
 
-static struct Observation *read_text(struct arena *arena, const char *text, size_t size, struct report *report)
+static struct Observation *read_text(
+	struct arena *arena, const char *text, size_t size, struct report *report)
 {
-	const struct text_file file = {.name = "host.json", .text = arena_copy(arena, text, size), .size = size};
+	const struct text_file file = {
+		.name = "host.json", .text = arena_copy(arena, text, size), .size = size};
 	const struct observation_options options = {.wrong_value = SEVERITY_WARNING};
 	return observation_read(arena, &file, &options, report);
 }

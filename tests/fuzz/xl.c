@@ -1,5 +1,5 @@
-/* Any bytes as the output of xl: the first byte chooses between `list -v`, `list -l` and the dry run. What cannot be
- * understood is said; nothing crashes. */
+/* Any bytes as the output of xl: the first byte chooses between `list -v`, `list -l` and the dry run. What
+ * cannot be understood is said; nothing crashes. */
 #include "host/xen/xl_describe.h"
 #include "host/xen/xl_list.h"
 
