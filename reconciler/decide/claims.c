@@ -1,6 +1,6 @@
-/* Claims: who uses which file or device, on the whole host: disks of all domains that were found, ours or
- * not, with the layers below them, and disks of all domains that are wanted. One writer, or readers: never
- * both, never two writers; neither xl's block script nor QEMU keeps that (docs/xen.md). */
+/* Claims: who uses which file or device, on the whole host: dom0 itself, disks of all domains that were
+ * found, ours or not, with the layers below them, and disks of all domains that are wanted. One writer, or
+ * readers: never both, never two writers; neither xl's block script nor QEMU keeps that (docs/xen.md). */
 #include "decide/planner.h"
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +65,17 @@ static void claim_found(struct claims *claims, const struct HaveDomain *domain)
 	}
 }
 
+/* dom0 counts as a domain that is there, with a name that no domain can have. */
+static void claim_used(struct arena *arena, struct claims *claims, const struct HostUse *use)
+{
+	struct claim by = {.key = use->id,
+		.uuid = "",
+		.who = claims->item ? arena_format(arena, "dom0 (%s)", use->what ? use->what : "in use") : "",
+		.writes = !KNOWN(use, HostUse, writes) || use->writes,
+		.found = true};
+	claim(claims, &by);
+}
+
 static void claim_wanted(
 	const struct planner *planner, struct claims *claims, const struct wanted_domain *domain)
 {
@@ -111,6 +122,8 @@ static int by_key(const void *a, const void *b)
 
 static void claim_all(const struct planner *planner, struct claims *claims)
 {
+	for (uint32_t i = 0; i < planner->have->found->uses.count; i++)
+		claim_used(planner->arena, claims, planner->have->found->uses.item[i]);
 	for (uint32_t i = 0; i < planner->have->found->domains.count; i++)
 		claim_found(claims, planner->have->found->domains.item[i]);
 	for (uint32_t i = 0; i < planner->want->domains.count; i++)

@@ -186,8 +186,17 @@ void find_undescribed(struct planner *planner)
 }
 
 /* Why this volume must not be deleted, whoever asks for it; NULL: it may. */
-static const char *volume_obstacle(const struct HaveVolume *volume)
+static const char *volume_obstacle(struct planner *planner, const struct HaveVolume *volume)
 {
+	const struct list *uses = &planner->have->found->uses;
+	for (uint32_t i = 0; i < uses->count; i++) {
+		const struct HostUse *use = uses->item[i];
+		for (uint32_t k = 0; k < volume->chain.count; k++) {
+			const struct LayerFound *layer = volume->chain.item[k];
+			if (is_own(layer) && use->id && text_equal(use->id, layer->id))
+				return arena_format(planner->arena, "dom0 has it: %s", use->what);
+		}
+	}
 	if (volume->label->protect)
 		return "it is protected";
 	if (!KNOWN(volume, HaveVolume, state))
@@ -229,7 +238,7 @@ static void plan_inline_volumes(
 		struct list others = {0};
 		const struct holder holder = holder_of(planner, volume, have, &others);
 		const bool asked = KNOWN(label, Label, reclaim) && label->reclaim == reclaim_Delete;
-		const char *obstacle = volume_obstacle(volume);
+		const char *obstacle = volume_obstacle(planner, volume);
 		if (asked && !obstacle && wants_volume_named(planner, name)) {
 			/* what it is asked for once its guest is gone: see gate.c */
 			say_more(planner, &kept, "keeps volume",
@@ -352,7 +361,7 @@ static void prune_volume(struct planner *planner, const struct HaveVolume *volum
 	change->blast = level_data_loss;
 	struct list after = {0}; /* struct draft */
 	const struct holder holder = holder_of(planner, volume, NULL, &after);
-	const char *own = volume_obstacle(volume), *root_says = root_obstacle(planner, root);
+	const char *own = volume_obstacle(planner, volume), *root_says = root_obstacle(planner, root);
 	if (own)
 		keep(planner, change, own);
 	else if (root_says)

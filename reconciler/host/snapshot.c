@@ -135,6 +135,7 @@ static void snapshot_observe(struct host *host, const struct want *want, struct 
 	}
 	share_list(have, Observation_domains, found);
 	share_list(have, Observation_files, found);
+	share_list(have, Observation_uses, found);
 	have->known = KNOWN(found, Observation, domains);
 	if (!have->known)
 		have->why_unknown = "the snapshot does not say which domains there are";

@@ -107,8 +107,8 @@ static bool field_decode(struct decoder *decoder, const struct place *place, con
 		*mark = decode_mark(decoder, key && node->kind != NODE_SCALAR ? key : node);
 		return true;
 	}
-	if (is_strict(decoder))
-		*mark = &mark_broken;
+	/* an earlier value of the same key is no longer to be believed, either */
+	*mark = is_strict(decoder) ? &mark_broken : NULL;
 	return false;
 }
 

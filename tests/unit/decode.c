@@ -82,6 +82,16 @@ Test(decode, a_field_of_the_wrong_type_is_said_and_not_known)
 	cr_expect_str_eq(domain->name, "a");
 }
 
+Test(decode, a_key_that_stands_twice_and_is_wrong_the_second_time_is_not_known)
+{
+	FIXTURE_SCOPED fixture = fixture_make();
+	const struct HaveDomain *domain = decode_json(
+		&fixture, &type_HaveDomain, "{\"uuid\": \"u\", \"power\": \"Paused\", \"power\": 0}");
+	cr_assert_not_null(domain);
+	cr_expect_not(KNOWN(domain, HaveDomain, power));
+	cr_expect(domain->power >= 0 && domain->power < found_power_CHOICES, "%d", domain->power);
+}
+
 Test(decode, a_list_is_no_object)
 {
 	FIXTURE_SCOPED fixture = fixture_make();

@@ -11,6 +11,7 @@
  *   anything else                                             as listed        false
  */
 #include "base/file.h"
+#include "host/xen/dom0.h"
 #include "host/xen/xen.h"
 #include "host/xen/xl_describe.h"
 #include "model/node.h"
@@ -105,18 +106,6 @@ static bool know_host(struct xen_host *xen, struct have *have)
 	know_bridges(have, facts);
 	know_limits(have, facts);
 	return true;
-}
-
-/* Device and inode of what a path leads to; NULL if nothing is there. */
-static const char *path_id(struct arena *arena, const char *path)
-{
-	struct stat found;
-	if (stat(path, &found) != 0)
-		return NULL;
-	if (S_ISBLK(found.st_mode))
-		return arena_format(arena, "b:%u:%u", major(found.st_rdev), minor(found.st_rdev));
-	return arena_format(
-		arena, "%u:%u:%" PRIu64, major(found.st_dev), minor(found.st_dev), (uint64_t)found.st_ino);
 }
 
 static void know_mark(struct xen_host *xen, struct have *have, struct HaveDomain *domain)
@@ -258,5 +247,6 @@ void xen_observe(struct host *host, const struct want *want, struct have *have)
 	if (!know_domains(xen, have) || !know_host(xen, have))
 		have->found->domains = (struct list){0};
 	know_files(have, want);
+	dom0_uses(have, "");
 	have_sort(have);
 }

@@ -52,5 +52,22 @@ ok "it is there" xl domid a-2
 ok "the consent that names this plan does" steer apply --consent "$digest"
 ok "it is gone" gone a-2
 ok "the third is untouched" same "$(sed -n 3p <<<"$before")" "$(xl domid a-3)"
+
+# what dom0 has mounted is no guest's
+cp /guest/base.qcow2 /guest/base.raw # any file: it is mounted below as a filesystem of its own
+truncate -s 8M /guest/base.raw && mke2fs -q -F /guest/base.raw && mkdir -p /mnt/base && mount -o loop /guest/base.raw /mnt/base
+printf 'apiVersion: xensteer/v1\nkind: Image\nmetadata: {name: raw}\nspec: {path: /guest/base.raw, format: raw}\n' | want image.yaml
+{
+	small b-1
+	printf '  disks: [{vdev: xvda, volume: {chain: [{image: raw}, {overlay: {}}]}}]\n'
+} | want b-1.yaml
+held() { # WORDS
+	local said
+	said=$(steer plan --only Domain/b-1 2>&1)
+	grep -qF -- "$1" <<<"$said" || { echo "$said"; return 1; }
+}
+ok "a base that dom0 has mounted is refused" held "is written by dom0 (mounted on /mnt/base)"
+umount /mnt/base
+ok "unmounted, it may be used" held "1 to create"
 xl destroy a-3
 plan
