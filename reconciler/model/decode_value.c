@@ -218,9 +218,11 @@ static bool choice_decode(struct decoder *decoder, const struct place *place, co
 {
 	if (node->kind != NODE_SCALAR)
 		return decode_unexpected(decoder, place, field, node, NULL);
-	*out = choice_find(field->choices, node->text);
-	if (*out >= 0)
+	const int found = choice_find(field->choices, node->text);
+	if (found >= 0) {
+		*out = found;
 		return true;
+	}
 	const char *nearest = text_nearest(node->text, field->choices, choice_count(field->choices));
 	return decode_unexpected(decoder, place, field, node,
 		nearest ? arena_format(decoder->arena, "did you mean '%s'?", nearest) : NULL);
