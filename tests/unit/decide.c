@@ -42,9 +42,16 @@ static struct scene scene_make(const char *folder)
 	cr_assert_not_null(text, "%s", folder);
 	const char *snapshot = arena_format(scene.arena, "/tmp/xensteer-decide-%d.json", (int)getpid());
 	scratch_write(snapshot, with_root(scene.arena, text, root));
-	struct HostSpec *host =
-		host_settings(scene.arena, access(config, F_OK) == 0 ? config : NULL, scene.report);
-	cr_assert_not_null(host);
+	/* a copy, because whoever unpacked the tree may have left it writable by others, which settings must not be */
+	const char *settings = arena_format(scene.arena, "/tmp/xensteer-decide-%d.yaml", (int)getpid());
+	char *words = file_read(scene.arena, config, 1 << 20, &size);
+	if (words) {
+		scratch_write(settings, words);
+		cr_assert_eq(chmod(settings, 0644), 0);
+	}
+	struct HostSpec *host = host_settings(scene.arena, words ? settings : NULL, scene.report);
+	unlink(settings);
+	cr_assert_not_null(host, "%s", folder);
 	if (access(path, F_OK) != 0)
 		path = arena_format(scene.arena, "%s/want.yaml", folder);
 	scene.want = want_load(&(struct load_options){.paths = &path,
