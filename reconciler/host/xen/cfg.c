@@ -283,8 +283,6 @@ bool cfg_render(
 	write_boot(&cfg, spec->boot);
 	write_disks(&cfg, domain, links);
 	write_nics(&cfg, &spec->nics);
-	if (spec->localtime)
-		number_line(&cfg, "localtime", 1);
 	write_graphics(&cfg, spec);
 	write_events(&cfg, spec->events);
 	write_passed_on(&cfg, &spec->xl);

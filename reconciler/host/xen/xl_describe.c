@@ -234,7 +234,6 @@ static struct described describe(struct arena *arena, const cJSON *config)
 	describe_events(arena, config, spec);
 	describe_disks(arena, config, spec);
 	describe_nics(arena, config, spec);
-	KNOW(spec, DomainSpec, localtime, true_of(build, "localtime"));
 	return (struct described){
 		.domid = -1, .name = name, .uuid = arena_text(arena, text_of(create, "uuid")), .spec = spec};
 }
