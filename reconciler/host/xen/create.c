@@ -100,15 +100,17 @@ static const struct {
 	{"failed to open file", "boot.kernel or boot.ramdisk is missing"},
 	{"kernel too large", "spec.memory is too small for this kernel"},
 	{"already exists", "another domain has this name: see `xl list -v`"},
-	{"does not support DES",
-		"Debian 12's QEMU cannot protect VNC by a password: remove vncpasswd from spec.xl"},
-	{"No such file or directory", "a file that the configuration names is missing"},
 };
 
 static void judge_trouble(struct job *job)
 {
 	const struct run_result *result = job_result(job);
 	job->trouble = xl_failure(job->arena, job->argv, result);
+	/* xl only says that QEMU did not start; QEMU says why */
+	const char *words =
+		strstr(result->errors, "device model") ? qemu_words(job->arena, job->name, "") : NULL;
+	if (words)
+		job->trouble = arena_format(job->arena, "%s | QEMU: %s", job->trouble, words);
 	job->trouble_outcome = OUTCOME_TRANSIENT;
 	for (size_t i = 0; i < sizeof(lasting) / sizeof(*lasting) && !job->hint; i++) {
 		if (!strstr(result->errors, lasting[i].said))

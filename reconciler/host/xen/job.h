@@ -55,6 +55,9 @@ const char *const *job_xl(
 	struct job *, const char *verb, const char *one, const char *two, const char *three);
 char *job_domid(struct job *, int64_t domid);
 
+/* The last line of a guest's QEMU log with this text in it ("": any line); NULL if there is none. */
+const char *qemu_words(struct arena *, const char *name, const char *about);
+
 /* First steps of the verbs. */
 void create_begin(struct job *);
 void verify_begin(struct job *);

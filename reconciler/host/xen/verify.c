@@ -23,7 +23,7 @@ enum {
 };
 
 /* What QEMU says about a disk that it cannot serve; NULL if it says nothing. */
-static const char *qemu_words(struct arena *arena, const char *name)
+const char *qemu_words(struct arena *arena, const char *name, const char *about)
 {
 	char tail[LOG_TAIL + 1];
 	if (!name || strchr(name, '/'))
@@ -37,7 +37,7 @@ static const char *qemu_words(struct arena *arena, const char *name)
 	tail[size] = '\0';
 	const char *words = NULL;
 	for (char *rest = tail, *line; (line = strsep(&rest, "\n"));)
-		if (strstr(line, "failed to create"))
+		if (*line && strstr(line, about))
 			words = line;
 	return arena_text(arena, words);
 }
@@ -66,7 +66,7 @@ static bool device_waits(struct job *job, const struct store_device *device, int
 		job_fail(job, OUTCOME_TERMINAL, "see /var/log/xen/xen-hotplug.log", "%s: %s", text,
 			device->error);
 	if (job->step && device->qdisk && device->state == BACKEND_INITIALISING) {
-		const char *words = qemu_words(job->arena, job->name);
+		const char *words = qemu_words(job->arena, job->name, "failed to create");
 		const bool read_only = words && strstr(words, "node is read-only");
 		if (words || age >= CONNECT_LIMIT)
 			job_fail(job, words ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT,
