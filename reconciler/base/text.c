@@ -153,17 +153,28 @@ bool text_equal(const char *a, const char *b)
 }
 
 /* FNV-1a */
-static uint64_t bytes_hash(const char *bytes, size_t size)
+uint64_t text_hash(const char *text)
 {
 	uint64_t hash = 0xcbf29ce484222325;
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3;
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
 	return hash;
 }
 
-uint64_t text_hash(const char *text)
+/* FNV-1a by words instead of bytes, with the upper half folded in: quick, and good enough for a guess that is
+ * checked. */
+static uint64_t words_hash(const char *bytes, size_t size)
 {
-	return bytes_hash(text, strlen(text));
+	uint64_t hash = 0xcbf29ce484222325 ^ size, word;
+	for (; size >= sizeof(word); bytes += sizeof(word), size -= sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+		hash ^= hash >> 32;
+	}
+	word = 0;
+	memcpy(&word, bytes, size);
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 32;
 }
 
 const char *recent_copy(struct arena *arena, struct recent *recent, const char *bytes, size_t size)
@@ -171,10 +182,13 @@ const char *recent_copy(struct arena *arena, struct recent *recent, const char *
 	if (!recent || memchr(bytes, '\0', size))
 		return arena_copy(arena, bytes, size);
 	const size_t places = sizeof(recent->text) / sizeof(*recent->text);
-	const char **text = &recent->text[bytes_hash(bytes, size) % places];
-	if (!*text || strncmp(*text, bytes, size) != 0 || (*text)[size])
-		*text = arena_copy(arena, bytes, size);
-	return *text;
+	const uint64_t hash = words_hash(bytes, size);
+	struct recent_text *place = &recent->text[hash % places];
+	/* the text itself is looked at only if it is likely the same: it is far away in memory */
+	if (!place->text || place->hash != hash || strncmp(place->text, bytes, size) != 0 ||
+		place->text[size])
+		*place = (struct recent_text){.text = arena_copy(arena, bytes, size), .hash = hash};
+	return place->text;
 }
 
 bool text_starts(const char *text, const char *prefix)

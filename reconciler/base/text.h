@@ -42,7 +42,10 @@ void *list_find(const struct list *, const char *key, const char *(*key_of)(cons
 
 /* Texts that were copied into an arena of late: what comes again and again is kept once. Start with {0}. */
 struct recent {
-	const char *text[1 << 10];
+	struct recent_text {
+		const char *text;
+		uint64_t hash;
+	} text[1 << 10];
 };
 /* As arena_copy, or what it gave for the same bytes before; recent NULL: a copy. Not to be written to. */
 const char *recent_copy(struct arena *, struct recent *, const char *bytes, size_t size);

@@ -40,3 +40,10 @@ void *decode(struct arena *, const struct type *, const struct node *, const str
  */
 struct node *node_from_json(
 	struct arena *, const char *text, size_t size, const char **rest, struct report *);
+/* The same without copies of the texts: they stay where cJSON put them, and *owner (NULL on failure) holds
+ * that; the tree must not be used after node_owner_drop. For trees that are read once and thrown away. */
+struct cJSON;
+struct node *node_borrow_json(struct arena *, const char *text, size_t size, const char **rest,
+	struct cJSON **owner, struct report *);
+void node_owner_drop(struct cJSON **owner);
+#define NODE_OWNER_SCOPED __attribute__((cleanup(node_owner_drop))) struct cJSON *

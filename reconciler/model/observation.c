@@ -83,13 +83,14 @@ static void said_forget(struct reader *reader)
 	reader->said = report_new();
 }
 
-/* The next value as a tree in scratch memory; NULL with a diagnostic at the place where it breaks. */
-static struct node *value_read(struct reader *reader, struct arena *scratch)
+/* The next value as a tree in scratch memory, which lives as long as *owner does; NULL with a diagnostic at
+ * the place where it breaks. */
+static struct node *value_read(struct reader *reader, struct arena *scratch, struct cJSON **owner)
 {
 	next(reader);
 	const char *rest = reader->at;
-	struct node *node =
-		node_from_json(scratch, reader->at, (size_t)(reader->end - reader->at), &rest, reader->said);
+	struct node *node = node_borrow_json(
+		scratch, reader->at, (size_t)(reader->end - reader->at), &rest, owner, reader->said);
 	reader->at = rest;
 	if (node)
 		return node;
@@ -101,10 +102,21 @@ static struct node *value_read(struct reader *reader, struct arena *scratch)
 	return NULL;
 }
 
+/* What an object is called in diagnostics: an element of a list. */
+struct element {
+	const char *list; /* NULL: it is none */
+	uint32_t index;
+};
+
+static const char *element_text(struct arena *arena, const struct element *element)
+{
+	return element->list ? arena_format(arena, "%s[%u]", element->list, element->index) : NULL;
+}
+
 /* An object of a type from a tree; what the decoder says is said again with the place where the object
  * stands. */
 static void *object_read(struct reader *reader, const struct type *type, const struct node *node,
-	const char *at, const char *what)
+	const char *at, const struct element *element)
 {
 	struct decode_options options = {.mark = &mark_observed, .recent = &reader->recent};
 	void *object = decode(reader->arena, type, node, &options, reader->said);
@@ -113,6 +125,7 @@ static void *object_read(struct reader *reader, const struct type *type, const s
 	if (!count)
 		return object;
 	struct mark mark = place(reader, at);
+	const char *what = element_text(reader->arena, element);
 	for (size_t i = 0; i < count; i++)
 		report_add(reader->report, object ? reader->options->wrong_value : SEVERITY_ERROR, &mark,
 			what, first[i].hint, "%s", first[i].message);
@@ -139,24 +152,27 @@ static bool list_read(struct reader *reader, const struct field *field)
 	if (!take(reader, '['))
 		return misses(reader, "a list");
 	*list = (struct list){0};
+	ARENA_SCOPED scratch = arena_new();
 	while (!take(reader, ']')) {
 		if (list->count && !take(reader, ','))
 			return misses(reader, "',' or ']'");
 		next(reader);
 		const char *at = reader->at;
-		ARENA_SCOPED scratch = arena_new();
 		if (*reader->at != '{')
 			return misses(reader, "an object");
-		const struct node *node = value_read(reader, scratch);
+		arena_reset(scratch);
+		NODE_OWNER_SCOPED owner = NULL;
+		const struct node *node = value_read(reader, scratch, &owner);
 		if (!node)
 			return false;
-		const char *what = arena_format(scratch, "%s[%u]", field->key, list->count);
-		void *object = object_read(reader, field->of, node, at, what);
+		const struct element element = {.list = field->key, .index = list->count};
+		void *object = object_read(reader, field->of, node, at, &element);
 		if (!object)
 			return false;
 		const char *key = missing_key(field->of, object);
 		if (key)
-			return broken(reader, at, NULL, "%s has no '%s'", what, key);
+			return broken(
+				reader, at, NULL, "%s has no '%s'", element_text(scratch, &element), key);
 		list_add(reader->arena, list, object);
 		struct node *below =
 			reader->options->unknown ? unknown_keys(reader->arena, field->of, node) : NULL;
@@ -175,7 +191,8 @@ static bool member_read(struct reader *reader, const char *key, const struct fie
 	next(reader);
 	const char *at = reader->at;
 	ARENA_SCOPED scratch = arena_new();
-	struct node *node = value_read(reader, scratch);
+	NODE_OWNER_SCOPED owner = NULL;
+	struct node *node = value_read(reader, scratch, &owner);
 	if (!node)
 		return false;
 	struct node *alone = node_add(scratch, NULL, key, node);
@@ -185,7 +202,7 @@ static bool member_read(struct reader *reader, const char *key, const struct fie
 		reader->unknown = node_add(reader->arena, reader->unknown, key, unknown->item[1]);
 	if (!field)
 		return true;
-	struct Observation *one = object_read(reader, &type_Observation, alone, at, NULL);
+	struct Observation *one = object_read(reader, &type_Observation, alone, at, &(struct element){0});
 	int index = type_index(&type_Observation, key);
 	if (*field_mark(&type_Observation, index, one)) {
 		*field_mark(&type_Observation, index, reader->found) = &mark_observed;
@@ -206,7 +223,8 @@ static bool members_read(struct reader *reader)
 			return misses(reader, "a key in quotes");
 		ARENA_SCOPED scratch = arena_new();
 		const char *at = reader->at;
-		const struct node *key = value_read(reader, scratch);
+		NODE_OWNER_SCOPED owner = NULL;
+		const struct node *key = value_read(reader, scratch, &owner);
 		if (!key)
 			return false;
 		if (!take(reader, ':'))
