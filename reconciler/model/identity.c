@@ -1,47 +1,78 @@
-/* Identity: texts in, the same uid and MAC out every time. libuuid's UUIDv5; libmd's sha256. */
+/* Identity: texts in, the same uid and MAC out every time. UUIDv5 and a hash of libmd's. */
 #include "model/identity.h"
 #include "base/text.h"
+#include <sha1.h>
 #include <stdio.h>
 #include <string.h>
-#include <uuid/uuid.h>
 
 /* The namespace of all uids: made once with uuidgen, never to change (docs/hacking.md, rule 5). */
-static const char namespace_text[] = "8f0e3c52-5d2a-4b6e-9c1f-2a7d4e6b9013";
+static const uint8_t namespace[16] = {
+	0x8f, 0x0e, 0x3c, 0x52, 0x5d, 0x2a, 0x4b, 0x6e, 0x9c, 0x1f, 0x2a, 0x7d, 0x4e, 0x6b, 0x90, 0x13};
 
-static void uid_of_path(const char *path, char out[UID_SIZE])
+/* RFC 4122, section 4.3: a hash of the namespace and the name, with the version and the variant put in. */
+static void uuid_v5(const struct buffer *name, char out[UID_SIZE])
 {
-	uuid_t space, uid;
-	uuid_parse(namespace_text, space);
-	BUFFER_SCOPED name = {0};
-	buffer_text(&name, path);
+	static const char digits[] = "0123456789abcdef";
+	uint8_t hash[SHA1_DIGEST_LENGTH];
+	SHA1_CTX context;
+	SHA1Init(&context);
+	SHA1Update(&context, namespace, sizeof(namespace));
+	SHA1Update(&context, (const uint8_t *)name->text, name->size);
+	SHA1Final(hash, &context);
+	hash[6] = (hash[6] & 0x0f) | 0x50;
+	hash[8] = (hash[8] & 0x3f) | 0x80;
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*out++ = '-';
+		*out++ = digits[hash[i] >> 4];
+		*out++ = digits[hash[i] & 15];
+	}
+	*out = '\0';
+}
+
+/* The name is the path, or the path with a number behind it. */
+static void uid_of_path(struct buffer *name, char out[UID_SIZE])
+{
+	const size_t size = name->size;
 	for (int try = 1;; try++) {
-		uuid_generate_sha1(uid, space, name.text, name.size);
-		uuid_unparse_lower(uid, out);
+		uuid_v5(name, out);
 		if (!text_starts(out, "ec2"))
 			return;
-		name.size = strlen(path);
-		buffer_format(&name, "/%d", try);
+		name->size = size;
+		buffer_format(name, "/%d", try);
+	}
+}
+
+/* "ONE/TWO/THREE", or "ONE/TWO"; cheaper than a format for what every object of a large manifest asks. */
+static void path_make(struct buffer *path, const char *one, const char *two, const char *three)
+{
+	buffer_text(path, one);
+	buffer_char(path, '/');
+	buffer_text(path, two);
+	if (three) {
+		buffer_char(path, '/');
+		buffer_text(path, three);
 	}
 }
 
 void uid_of(const char *owner, const char *kind, const char *name, char out[UID_SIZE])
 {
 	BUFFER_SCOPED path = {0};
-	buffer_format(&path, "%s/%s/%s", owner, kind, name);
-	uid_of_path(buffer_string(&path), out);
+	path_make(&path, owner, kind, name);
+	uid_of_path(&path, out);
 }
 
 void uid_of_inline(const char *domain_uid, const char *vdev, char out[UID_SIZE])
 {
 	BUFFER_SCOPED path = {0};
-	buffer_format(&path, "%s/%s", domain_uid, vdev);
-	uid_of_path(buffer_string(&path), out);
+	path_make(&path, domain_uid, vdev, NULL);
+	uid_of_path(&path, out);
 }
 
 void mac_of(const char *prefix, const char *domain_uid, const char *nic, char out[MAC_SIZE])
 {
 	BUFFER_SCOPED path = {0};
-	buffer_format(&path, "%s/nic/%s", domain_uid, nic);
+	path_make(&path, domain_uid, "nic", nic);
 	char hash[65];
 	text_sha256(path.text, path.size, hash);
 	snprintf(out, MAC_SIZE, "%.8s:%.2s:%.2s:%.2s", prefix, hash, hash + 2, hash + 4);

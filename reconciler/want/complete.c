@@ -176,9 +176,12 @@ void complete_lists(struct loading *loading)
 			else
 				complete_domain(loading, loaded);
 		}
-		if (order[i] != KIND_IMAGE)
+		/* for the disks that name one */
+		if (order[i] == KIND_VOLUME)
 			index_volumes(want);
 	}
+	if (want->volumes_by_uid.count < want->volumes.count)
+		index_volumes(want);
 	list_sort(&want->volumes, volume_by_name);
 	for (uint32_t i = 0; i < want->volumes.count; i++)
 		((struct wanted_volume *)want->volumes.item[i])->index = i;
