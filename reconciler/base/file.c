@@ -13,8 +13,13 @@
 
 char *file_read(struct arena *arena, const char *path, size_t limit, size_t *size)
 {
+	return file_read_at(arena, AT_FDCWD, path, limit, size);
+}
+
+char *file_read_at(struct arena *arena, int folder, const char *path, size_t limit, size_t *size)
+{
 	/* O_NONBLOCK: opening a FIFO must not wait for its writer */
-	FD_SCOPED fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	FD_SCOPED fd = openat(folder, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat status;
 	if (fd < 0) {
 		if (errno == ENXIO) /* a socket */

@@ -25,6 +25,9 @@ static inline int fd_take(int *fd)
  * or device. */
 char *file_read(struct arena *, const char *path, size_t limit, size_t *size)
 	__attribute__((warn_unused_result));
+/* The same of a path within an open folder, as openat takes it. */
+char *file_read_at(struct arena *, int folder, const char *path, size_t limit, size_t *size)
+	__attribute__((warn_unused_result));
 
 /* Writes a file by temporary name (".NAME.tmp" in the same folder), fsync, rename, fsync of the folder. The
  * folder must exist; the mode is `mode` less the umask. false with errno set: the earlier text still stands

@@ -7,6 +7,7 @@
 #include "want/yaml.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,8 @@ static bool is_manifest(const char *name)
 	return text_ends(name, ".yaml") || text_ends(name, ".yml") || text_ends(name, ".json");
 }
 
-static void file_add(struct walk *walk, const char *name, const char *path)
+/* `at`: its path within the folder that is open; AT_FDCWD and the whole path where none is. */
+static void file_add(struct walk *walk, const char *name, const char *path, int folder, const char *at)
 {
 	for (uint32_t i = 0; i < walk->files_before; i++)
 		if (strcmp(((struct source_file *)walk->files->item[i])->text.path, path) == 0)
@@ -75,7 +77,7 @@ static void file_add(struct walk *walk, const char *name, const char *path)
 	list_add(walk->arena, walk->files, file);
 	walk->root->files++;
 
-	file->text.text = file_read(walk->arena, path, YAML_FILE_LIMIT, &file->text.size);
+	file->text.text = file_read_at(walk->arena, folder, at, YAML_FILE_LIMIT, &file->text.size);
 	const char *hint = NULL, *message = NULL;
 	if (!file->text.text) {
 		message = errno == EFBIG    ? "larger than 16 MiB"
@@ -130,10 +132,10 @@ static void entry_walk(
 	struct stat stat;
 	if (entry->type == DT_REG) {
 		if (is_manifest(entry->name))
-			file_add(walk, name, path);
+			file_add(walk, name, path, folder, entry->name);
 	} else if (fstatat(folder, entry->name, &stat, 0) != 0) {
 		if (is_manifest(entry->name)) {
-			file_add(walk, name, path);
+			file_add(walk, name, path, folder, entry->name);
 		} else if (errno != ENOENT) {
 			/* a dangling link to nowhere holds no manifests; anything else might */
 			walk->root->readable = false;
@@ -142,8 +144,20 @@ static void entry_walk(
 	} else if (S_ISDIR(stat.st_mode)) {
 		folder_walk(walk, name, path);
 	} else if (is_manifest(entry->name)) {
-		file_add(walk, name, path);
+		file_add(walk, name, path, folder, entry->name);
 	}
+}
+
+/* FOLDER/NAME */
+static const char *below_folder(
+	struct arena *arena, struct buffer *buffer, const char *folder, const char *name)
+{
+	buffer->size = 0;
+	buffer_text(buffer, folder);
+	if (!text_ends(folder, "/"))
+		buffer_char(buffer, '/');
+	buffer_text(buffer, name);
+	return arena_copy(arena, buffer->text, buffer->size);
 }
 
 static void folder_walk(struct walk *walk, const char *name, const char *path)
@@ -179,13 +193,12 @@ static void folder_walk(struct walk *walk, const char *name, const char *path)
 		path_error(walk, name, NULL, "the folder cannot be read to its end: %m");
 	}
 	const bool absolute = strcmp(name, path) == 0;
-	const char *slash = text_ends(name, "/") ? "" : "/";
+	BUFFER_SCOPED buffer = {0};
 	for (uint32_t i = 0; i < entries.count; i++) {
 		const struct entry *entry = entries.item[i];
-		const char *below = arena_format(walk->arena, "%s%s%s", name, slash, entry->name);
-		const char *below_path = absolute ? below
-						  : arena_format(walk->arena, "%s/%s",
-							    strcmp(path, "/") ? path : "", entry->name);
+		const char *below = below_folder(walk->arena, &buffer, name, entry->name);
+		const char *below_path =
+			absolute ? below : below_folder(walk->arena, &buffer, path, entry->name);
 		entry_walk(walk, dirfd(folder), entry, below, below_path);
 	}
 	walk->depth--;
@@ -210,7 +223,7 @@ struct source_root *source_read(
 		folder_walk(&walk, root->given, root->path);
 	} else {
 		root->is_file = true;
-		file_add(&walk, root->given, root->path);
+		file_add(&walk, root->given, root->path, AT_FDCWD, root->path);
 	}
 	return root;
 }
