@@ -229,10 +229,10 @@ static void plan_inline_volumes(
 	struct planner *planner, struct change *change, const struct HaveDomain *have, struct draft *gone)
 {
 	uint32_t count;
-	struct HaveVolume *const *volumes = have_volumes_of(planner->have, have->uuid, &count);
+	const struct index_entry *volumes = have_volumes_of(planner->have, have->uuid, &count);
 	const char *deleted = NULL, *kept = NULL;
 	for (uint32_t i = 0; i < count; i++) {
-		const struct HaveVolume *volume = volumes[i];
+		const struct HaveVolume *volume = volumes[i].item;
 		const struct Label *label = volume->label;
 		const char *name = volume->name ? volume->name : volume->uid;
 		struct list others = {0};

@@ -100,47 +100,6 @@ static int by_path(const void *a, const void *b)
 	return strcmp((*(struct HaveFile *const *)a)->path, (*(struct HaveFile *const *)b)->path);
 }
 
-static struct list sorted_copy(
-	struct arena *arena, const struct list *list, int (*order)(const void *, const void *))
-{
-	struct list copy = {
-		.item = arena_array(arena, void *, list->count), .count = list->count, .room = list->count};
-	if (list->count)
-		memcpy(copy.item, list->item, sizeof *list->item * list->count);
-	list_sort(&copy, order);
-	return copy;
-}
-
-void have_sort(struct have *have)
-{
-	struct Observation *found = have->found;
-	list_sort(&found->domains, by_domid);
-	list_sort(&found->volumes, by_volume_name);
-	list_sort(&found->images, by_image_name);
-	list_sort(&found->files, by_path);
-	have->domains_by_uuid = sorted_copy(have->arena, &found->domains, by_uuid);
-	have->domains_by_name = sorted_copy(have->arena, &found->domains, by_name);
-	have->volumes_by_id = sorted_copy(have->arena, &found->volumes, by_volume_id);
-	have->volumes_by_domain = sorted_copy(have->arena, &found->volumes, by_volume_domain);
-	have->volumes_by_uid = sorted_copy(have->arena, &found->volumes, by_volume_uid);
-}
-
-struct HaveVolume *have_volume_on(const struct have *have, const char *id)
-{
-	return *id ? list_find(&have->volumes_by_id, id, volume_id) : NULL;
-}
-
-struct HaveVolume *const *have_volumes_of(const struct have *have, const char *domain_uid, uint32_t *count)
-{
-	const struct list *list = &have->volumes_by_domain;
-	const uint32_t first = list_first(list, domain_uid, volume_domain);
-	*count = 0;
-	while (first + *count < list->count &&
-		strcmp(volume_domain(list->item[first + *count]), domain_uid) == 0)
-		++*count;
-	return *count ? (struct HaveVolume *const *)&list->item[first] : NULL;
-}
-
 static const char *domain_uuid(const void *item)
 {
 	return ((const struct HaveDomain *)item)->uuid;
@@ -166,19 +125,49 @@ static const char *file_path(const void *item)
 	return ((const struct HaveFile *)item)->path;
 }
 
+void have_sort(struct have *have)
+{
+	struct Observation *found = have->found;
+	list_sort(&found->domains, by_domid);
+	list_sort(&found->volumes, by_volume_name);
+	list_sort(&found->images, by_image_name);
+	list_sort(&found->files, by_path);
+	have->domains_by_uuid = index_make(have->arena, &found->domains, domain_uuid, by_uuid);
+	have->domains_by_name = index_make(have->arena, &found->domains, domain_name, by_name);
+	have->volumes_by_id = index_make(have->arena, &found->volumes, volume_id, by_volume_id);
+	have->volumes_by_domain = index_make(have->arena, &found->volumes, volume_domain, by_volume_domain);
+	have->volumes_by_uid = index_make(have->arena, &found->volumes, volume_uid, by_volume_uid);
+}
+
+struct HaveVolume *have_volume_on(const struct have *have, const char *id)
+{
+	return *id ? index_find(&have->volumes_by_id, id, volume_id) : NULL;
+}
+
+const struct index_entry *have_volumes_of(const struct have *have, const char *domain_uid, uint32_t *count)
+{
+	const struct index *index = &have->volumes_by_domain;
+	const uint32_t first = index_first(index, domain_uid, volume_domain);
+	*count = 0;
+	while (first + *count < index->count &&
+		strcmp(volume_domain(index->entry[first + *count].item), domain_uid) == 0)
+		++*count;
+	return *count ? &index->entry[first] : NULL;
+}
+
 struct HaveDomain *have_domain(const struct have *have, const char *uuid)
 {
-	return list_find(&have->domains_by_uuid, uuid, domain_uuid);
+	return index_find(&have->domains_by_uuid, uuid, domain_uuid);
 }
 
 struct HaveDomain *have_domain_named(const struct have *have, const char *xen_name)
 {
-	return list_find(&have->domains_by_name, xen_name, domain_name);
+	return index_find(&have->domains_by_name, xen_name, domain_name);
 }
 
 struct HaveVolume *have_volume(const struct have *have, const char *uid)
 {
-	return list_find(&have->volumes_by_uid, uid, volume_uid);
+	return index_find(&have->volumes_by_uid, uid, volume_uid);
 }
 
 struct HaveImage *have_image(const struct have *have, const char *name)

@@ -2,12 +2,13 @@
  * looked up. A host that could not be observed has no domains and `known` false: nothing may be concluded
  * from absence. */
 #pragma once
+#include "base/index.h"
 #include "model/schema.h"
 
 struct have {
 	struct arena *arena;
 	struct Observation *found;
-	struct list domains_by_uuid, domains_by_name, volumes_by_uid, volumes_by_id,
+	struct index domains_by_uuid, domains_by_name, volumes_by_uid, volumes_by_id,
 		volumes_by_domain; /* made by have_sort, for the look-ups */
 	bool known;                /* false: the host could not be observed at all; nothing is acted on */
 	bool storage_known;        /* false: volumes could not be listed; create and remove are withheld */
@@ -28,8 +29,9 @@ struct HaveDomain *have_domain_named(const struct have *, const char *xen_name);
 struct HaveVolume *have_volume(const struct have *, const char *uid);
 /* The complete volume whose topmost layer has this id (device and inode); NULL: none. */
 struct HaveVolume *have_volume_on(const struct have *, const char *id);
-/* The volumes whose label names this domain, by name: *count of them from the one that is returned on. */
-struct HaveVolume *const *have_volumes_of(const struct have *, const char *domain_uid, uint32_t *count);
+/* The volumes whose label names this domain, by name: *count entries (struct HaveVolume) from the one
+ * that is returned on. */
+const struct index_entry *have_volumes_of(const struct have *, const char *domain_uid, uint32_t *count);
 struct HaveImage *have_image(const struct have *, const char *name);
 struct HaveFile *have_file(const struct have *, const char *path);
 /* The folder of manifests that all domains and volumes of this owner were made from; NULL where they name

@@ -1,4 +1,4 @@
-/* Look-ups in WANT. Every list is sorted, so each is a binary search. */
+/* Look-ups in WANT. Every list is sorted or has an index, so each is a binary search. */
 #include "model/want.h"
 #include <string.h>
 
@@ -34,7 +34,7 @@ struct wanted_image *want_image(const struct want *want, const char *name)
 
 struct wanted_volume *want_volume(const struct want *want, const char *uid)
 {
-	return list_find(&want->volumes_by_uid, uid, volume_key);
+	return index_find(&want->volumes_by_uid, uid, volume_key);
 }
 
 const struct object *want_object(const struct want *want, enum kind kind, const char *name)
@@ -57,5 +57,5 @@ const struct object *want_object(const struct want *want, enum kind kind, const 
 
 bool want_names(const struct want *want, const char *uid)
 {
-	return list_find(&want->uids, uid, text_key) != NULL;
+	return index_find(&want->uids, uid, text_key) != NULL;
 }

@@ -1,6 +1,7 @@
 /* WANT: everything that the manifests ask of this host, checked and made whole. Built by want/, read by all
  * above. */
 #pragma once
+#include "base/index.h"
 #include "model/identity.h"
 #include "model/schema.h"
 
@@ -76,20 +77,20 @@ struct want {
 	struct arena *arena;
 	const struct HostSpec *host; /* with every default filled in */
 	const char *owner, *host_name;
-	struct list roots;          /* struct source_root */
-	struct list objects;        /* struct object, sorted by kind and name; also broken ones and those for
-				       elsewhere */
-	struct list domains;        /* struct wanted_domain, sorted by name: neither broken nor elsewhere */
-	struct list volumes;        /* struct wanted_volume, sorted by name */
-	struct list volumes_by_uid; /* the same, sorted by uid */
-	struct list images;         /* struct wanted_image, sorted by name */
-	/* const char *, sorted: the uids of all Domains and Volumes that are not broken, also of refused ones
+	struct list roots;           /* struct source_root */
+	struct list objects;         /* struct object, sorted by kind and name; also broken ones and those for
+					elsewhere */
+	struct list domains;         /* struct wanted_domain, sorted by name: neither broken nor elsewhere */
+	struct list volumes;         /* struct wanted_volume, sorted by name */
+	struct index volumes_by_uid; /* the same, by uid */
+	struct list images;          /* struct wanted_image, sorted by name */
+	/* const char *: the uids of all Domains and Volumes that are not broken, also of refused ones
 	 * and of those for another host. None of them is pruned; a broken one blocks all pruning. */
-	struct list uids;
+	struct index uids;
 	bool complete; /* every root was read to the end and no file is broken: pruning is thinkable */
 };
 
-/* Each is a binary search in the lists above; NULL where there is no such. */
+/* Each is a binary search in what is above; NULL where there is no such. */
 struct wanted_domain *want_domain(const struct want *, const char *name);
 bool want_names(const struct want *, const char *uid); /* is it among `uids`? */
 struct wanted_volume *want_volume(const struct want *, const char *uid);

@@ -40,9 +40,16 @@ static int text_order(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static const char *uid_itself(const void *uid)
+{
+	return uid;
+}
+
 void complete_identities(struct loading *loading)
 {
 	const struct list *objects = &loading->want->objects;
+	ARENA_SCOPED scratch = arena_new();
+	struct list uids = {0};
 	for (uint32_t i = 0; i < objects->count; i++) {
 		struct loaded *loaded = objects->item[i];
 		const struct Metadata *metadata = loaded_metadata(loaded);
@@ -53,7 +60,7 @@ void complete_identities(struct loading *loading)
 			snprintf(loaded->uid, sizeof(loaded->uid), "%s", metadata->uid);
 		else
 			uid_of(loading->options->owner, kind_name[loaded->object.kind], name, loaded->uid);
-		list_add(loading->arena, &loading->want->uids, loaded->uid);
+		list_add(scratch, &uids, loaded->uid);
 		if (loaded->object.kind != KIND_DOMAIN || loaded->object.elsewhere)
 			continue;
 		struct DomainSpec *spec = loaded->object.domain->spec;
@@ -64,7 +71,7 @@ void complete_identities(struct loading *loading)
 		if (!spec->shutdown)
 			spec->shutdown = type_new(loading->arena, &type_Shutdown);
 	}
-	list_sort(&loading->want->uids, text_order);
+	loading->want->uids = index_make(loading->arena, &uids, uid_itself, text_order);
 }
 
 static void complete_image(struct loading *loading, const struct loaded *loaded)
@@ -148,14 +155,15 @@ static int volume_by_uid(const void *a, const void *b)
 	return strcmp((*(struct wanted_volume *const *)a)->uid, (*(struct wanted_volume *const *)b)->uid);
 }
 
+static const char *volume_uid(const void *volume)
+{
+	return ((const struct wanted_volume *)volume)->uid;
+}
+
 /* want->volumes_by_uid from want->volumes. */
 static void index_volumes(struct want *want)
 {
-	struct list *index = &want->volumes_by_uid;
-	*index = (struct list){0};
-	for (uint32_t i = 0; i < want->volumes.count; i++)
-		list_add(want->arena, index, want->volumes.item[i]);
-	list_sort(index, volume_by_uid);
+	want->volumes_by_uid = index_make(want->arena, &want->volumes, volume_uid, volume_by_uid);
 }
 
 /* Declared volumes come first, because disks look them up; objects are in order, so the lists are. */
