@@ -18,7 +18,9 @@ struct json json_to_buffer(struct buffer *buffer, bool pretty)
 
 static void put_bytes(struct json *json, const char *bytes, size_t size)
 {
-	if (json->file)
+	if (json->file && size == 1)
+		putc_unlocked(*bytes, json->file);
+	else if (json->file)
 		fwrite_unlocked(bytes, 1, size, json->file);
 	else
 		buffer_bytes(json->buffer, bytes, size);
@@ -56,10 +58,16 @@ static size_t plain_length(const char *text)
 
 static void put_quoted(struct json *json, const char *text)
 {
-	size_t size = strlen(text);
+	size_t plain = plain_length(text);
 	put_bytes(json, "\"", 1);
-	for (size_t at = 0; at < size;) {
-		size_t plain = plain_length(text + at);
+	put_bytes(json, text, plain);
+	if (!text[plain]) {
+		put_bytes(json, "\"", 1);
+		return;
+	}
+	size_t size = strlen(text);
+	for (size_t at = plain; at < size;) {
+		plain = plain_length(text + at);
 		put_bytes(json, text + at, plain);
 		at += plain;
 		if (at == size)
@@ -98,14 +106,14 @@ static void value_begin(struct json *json, const char *key)
 	if (json->depth) {
 		bool *filled = &json->filled[json->depth];
 		if (*filled)
-			put(json, json->pretty && on_one_line(json) ? ", " : ",");
+			put_bytes(json, ", ", json->pretty && on_one_line(json) ? 2 : 1);
 		if (!on_one_line(json))
 			line_break(json, json->depth);
 		*filled = true;
 	}
 	if (key) {
 		put_quoted(json, key);
-		put(json, json->pretty ? ": " : ":");
+		put_bytes(json, ": ", json->pretty ? 2 : 1);
 	}
 }
 

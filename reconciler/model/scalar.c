@@ -10,7 +10,7 @@ static const char DIGITS[] = "0123456789";
 static bool is_one_of(const char *text, const char *const *words)
 {
 	for (; *words; words++)
-		if (strcmp(text, *words) == 0)
+		if (**words == *text && strcmp(text, *words) == 0)
 			return true;
 	return false;
 }

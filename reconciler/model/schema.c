@@ -161,7 +161,7 @@ const struct mark *type_mark(const struct type *type, const void *object)
 int choice_find(const char *const *choices, const char *word)
 {
 	for (int i = 0; choices[i]; i++)
-		if (strcmp(choices[i], word) == 0)
+		if (*choices[i] == *word && strcmp(choices[i], word) == 0)
 			return i;
 	return -1;
 }
