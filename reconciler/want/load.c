@@ -106,9 +106,11 @@ static void document_load(struct loading *loading, struct source_file *file, con
 		object->elsewhere = strcmp(metadata->host, loading->options->host_name) != 0;
 	check_object(loading, loaded);
 	shape_refuse(loaded, loading->arena);
-	shape_clean(loaded);
-	if (report_count(loading->report, SEVERITY_ERROR) > errors)
+	/* a broken mark never comes without an error */
+	if (report_count(loading->report, SEVERITY_ERROR) > errors) {
 		object->broken = true;
+		shape_clean(loaded);
+	}
 	if (object->broken)
 		file->broken = true;
 	if (name)
