@@ -2,7 +2,7 @@
  * behind did-you-mean. Nothing here knows what a text is about. */
 #include "base/text.h"
 #include <ctype.h>
-#include <sha2.h>
+#include <nettle/sha2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,9 +297,24 @@ const char *text_nearest(const char *word, const char *const *choices, size_t co
 	return nearest;
 }
 
+void text_hex(const uint8_t *bytes, size_t size, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < size; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	*out = '\0';
+}
+
 void text_sha256(const void *bytes, size_t size, char out[65])
 {
-	SHA256Data(bytes, size, out);
+	struct sha256_ctx context;
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	sha256_init(&context);
+	sha256_update(&context, size, bytes);
+	sha256_digest(&context, sizeof digest, digest);
+	text_hex(digest, sizeof digest, out);
 }
 
 bool text_beneath(const char *path, const char *folder)

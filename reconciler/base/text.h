@@ -67,5 +67,7 @@ bool text_utf8(const char *bytes, size_t size); /* valid UTF-8 without NUL */
  * nearer than a third of the word's length (at least 1, at most 3). For did-you-mean. */
 const char *text_nearest(const char *word, const char *const *choices, size_t count);
 
-/* Lower-case hex sha256 of bytes into out[65]. Through libmd. */
+/* Lower-case hex digits and a NUL: 2 * size + 1 bytes. */
+void text_hex(const uint8_t *bytes, size_t size, char *out);
+/* Lower-case hex sha256 of bytes into out[65]. Through nettle, which uses the processor's own instructions. */
 void text_sha256(const void *bytes, size_t size, char out[65]);

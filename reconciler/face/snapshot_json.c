@@ -1,7 +1,7 @@
 /* In comes an observation, out goes its JSON by the field tables. What must not be in it is taken out of
  * shallow copies of the two structs that hold it. */
 #include "face/snapshot_json.h"
-#include <sha2.h>
+#include <nettle/sha2.h>
 
 void snapshot_json(struct json *json, const struct have *have, bool with_free)
 {
@@ -21,7 +21,7 @@ void snapshot_json(struct json *json, const struct have *have, bool with_free)
 
 static ssize_t hash_write(void *context, const char *bytes, size_t size)
 {
-	SHA256Update(context, (const uint8_t *)bytes, size);
+	sha256_update(context, size, (const uint8_t *)bytes);
 	return (ssize_t)size;
 }
 
@@ -34,8 +34,9 @@ static void stream_drop(FILE **stream)
 /* Hashed as it is written: as a text it would be larger than all else together. */
 void snapshot_serial(const struct have *have, char out[65])
 {
-	SHA2_CTX hash;
-	SHA256Init(&hash);
+	struct sha256_ctx hash;
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	sha256_init(&hash);
 	{
 		__attribute__((cleanup(stream_drop))) FILE *stream =
 			fopencookie(&hash, "w", (cookie_io_functions_t){.write = hash_write});
@@ -44,5 +45,6 @@ void snapshot_serial(const struct have *have, char out[65])
 		struct json json = json_to_file(stream, false);
 		snapshot_json(&json, have, false);
 	}
-	SHA256End(&hash, out);
+	sha256_digest(&hash, sizeof(digest), digest);
+	text_hex(digest, sizeof(digest), out);
 }

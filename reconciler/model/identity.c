@@ -1,7 +1,7 @@
-/* Identity: texts in, the same uid and MAC out every time. UUIDv5 and a hash of libmd's. */
+/* Identity: texts in, the same uid and MAC out every time. UUIDv5 and a hash, through nettle. */
 #include "model/identity.h"
 #include "base/text.h"
-#include <sha1.h>
+#include <nettle/sha1.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,12 +13,12 @@ static const uint8_t namespace[16] = {
 static void uuid_v5(const struct buffer *name, char out[UID_SIZE])
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8_t hash[SHA1_DIGEST_LENGTH];
-	SHA1_CTX context;
-	SHA1Init(&context);
-	SHA1Update(&context, namespace, sizeof(namespace));
-	SHA1Update(&context, (const uint8_t *)name->text, name->size);
-	SHA1Final(hash, &context);
+	uint8_t hash[SHA1_DIGEST_SIZE];
+	struct sha1_ctx context;
+	sha1_init(&context);
+	sha1_update(&context, sizeof(namespace), namespace);
+	sha1_update(&context, name->size, (const uint8_t *)name->text);
+	sha1_digest(&context, sizeof(hash), hash);
 	hash[6] = (hash[6] & 0x0f) | 0x50;
 	hash[8] = (hash[8] & 0x3f) | 0x80;
 	for (int i = 0; i < 16; i++) {
