@@ -1,7 +1,6 @@
 /* What dom0 itself uses: files and devices that it has mounted or swaps on. A loop device stands for the file
  * behind it. A loop alone is no use: xl's own hotplug scripts leave such behind, and guests have theirs. */
 #include "host/xen/dom0.h"
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,9 +35,10 @@ static void unescape(char *text)
 {
 	char *out = text;
 	for (const char *at = text; *at; out++) {
-		int code;
-		if (at[0] == '\\' && sscanf(at + 1, "%3o", &code) == 1 && isdigit((unsigned char)at[1])) {
-			*out = (char)code;
+		if (at[0] == '\\' && strspn(at + 1, "01234567") >= 3) {
+			const char digits[] = {at[1], at[2], at[3], '\0'};
+			const unsigned char byte = (unsigned char)strtoul(digits, NULL, 8);
+			memcpy(out, &byte, 1);
 			at += 4;
 		} else
 			*out = *at++;
@@ -61,11 +61,12 @@ static char *first_line(struct arena *arena, const char *path)
 /* /dev/loop3 or /dev/loop3p1 to the file behind it; any other path stays. */
 static const char *behind_loop(struct arena *arena, const char *root, const char *path)
 {
-	unsigned number;
-	if (sscanf(path, "/dev/loop%u", &number) != 1)
+	static const char loop[] = "/dev/loop";
+	const size_t digits = text_starts(path, loop) ? strspn(path + strlen(loop), "0123456789") : 0;
+	if (!digits)
 		return path;
-	const char *file =
-		first_line(arena, arena_format(arena, "%s/sys/block/loop%u/loop/backing_file", root, number));
+	const char *file = first_line(arena, arena_format(arena, "%s/sys/block/%.*s/loop/backing_file", root,
+						     (int)(digits + strlen("loop")), path + strlen("/dev/")));
 	return file ? file : path;
 }
 
