@@ -69,5 +69,6 @@ const char *text_nearest(const char *word, const char *const *choices, size_t co
 
 /* Lower-case hex digits and a NUL: 2 * size + 1 bytes. */
 void text_hex(const uint8_t *bytes, size_t size, char *out);
-/* Lower-case hex sha256 of bytes into out[65]. Through nettle, which uses the processor's own instructions. */
+/* Lower-case hex sha256 of bytes into out[65]. Through nettle, which uses the processor's own instructions.
+ */
 void text_sha256(const void *bytes, size_t size, char out[65]);

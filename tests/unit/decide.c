@@ -42,7 +42,8 @@ static struct scene scene_make(const char *folder)
 	cr_assert_not_null(text, "%s", folder);
 	const char *snapshot = arena_format(scene.arena, "/tmp/xensteer-decide-%d.json", (int)getpid());
 	scratch_write(snapshot, with_root(scene.arena, text, root));
-	/* a copy, because whoever unpacked the tree may have left it writable by others, which settings must not be */
+	/* a copy, because whoever unpacked the tree may have left it writable by others, which settings must
+	 * not be */
 	const char *settings = arena_format(scene.arena, "/tmp/xensteer-decide-%d.yaml", (int)getpid());
 	char *words = file_read(scene.arena, config, 1 << 20, &size);
 	if (words) {

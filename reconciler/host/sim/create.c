@@ -79,7 +79,8 @@ static struct DomainSpec *spec_found(struct arena *arena, const struct DomainSpe
 	for (int i = 0; i < type_DomainSpec.count; i++) {
 		const struct field *field = &type_DomainSpec.fields[i];
 		bool lists = i == DomainSpec_disks || i == DomainSpec_nics || i == DomainSpec_boot;
-		const bool said = want->at[i] || field->has_default; /* what is left out stands at its default */
+		const bool said =
+			want->at[i] || field->has_default; /* what is left out stands at its default */
 		if (field->role != ROLE_COMPARED || i == DomainSpec_domainName || lists || !said)
 			continue;
 		static const size_t sizes[] = {[SHAPE_Text] = sizeof(char *),
