@@ -1,16 +1,45 @@
-/* Back-off: failures come in, moments go out. Exponential with jitter and a cap; a terminal failure is given
- * up at once, any other after most_tries. */
+/* Back-off: failures come in, moments go out. Exponential with jitter and a cap. A loop that ends gives up at
+ * a terminal failure at once, at any other after most_tries; one that never ends waits the longest time. */
 #include "act/backoff.h"
+#include <stdlib.h>
 #include <string.h>
 
 struct setback *backoff_find(const struct backoff *backoff, const char *object)
 {
-	for (uint32_t i = 0; i < backoff->setbacks.count; i++) {
-		struct setback *setback = backoff->setbacks.item[i];
-		if (strcmp(setback->object, object) == 0)
-			return setback;
-	}
+	for (uint32_t i = 0; i < backoff->count; i++)
+		if (strcmp(backoff->item[i]->object, object) == 0)
+			return backoff->item[i];
 	return NULL;
+}
+
+static struct setback *setback_add(struct backoff *backoff, const char *object)
+{
+	if (backoff->count == backoff->room) {
+		backoff->room = backoff->room ? backoff->room * 2 : 8;
+		backoff->item = reallocarray(backoff->item, backoff->room, sizeof *backoff->item);
+		if (!backoff->item)
+			memory_ended();
+	}
+	struct arena *arena = arena_new();
+	struct setback *setback = arena_make(arena, struct setback);
+	*setback =
+		(struct setback){.arena = arena, .words = arena_new(), .object = arena_text(arena, object)};
+	return backoff->item[backoff->count++] = setback;
+}
+
+static void setback_free(struct setback *setback)
+{
+	arena_free(setback->words);
+	arena_free(setback->arena);
+}
+
+void backoff_free(struct backoff *backoff)
+{
+	for (uint32_t i = 0; i < backoff->count; i++)
+		setback_free(backoff->item[i]);
+	free(backoff->item);
+	backoff->item = NULL;
+	backoff->count = backoff->room = 0;
 }
 
 /* xorshift64*: enough to spread retries, and the same for the same seed. */
@@ -27,6 +56,8 @@ static uint64_t random_next(uint64_t *seed)
 static int64_t wait_of(struct backoff *backoff, int tries)
 {
 	int64_t wait = BACKOFF_FIRST_MS;
+	if (tries < 1)
+		return 0;
 	for (int i = 1; i < tries && wait < BACKOFF_MOST_MS; i++)
 		wait *= 2;
 	if (wait > BACKOFF_MOST_MS)
@@ -34,34 +65,45 @@ static int64_t wait_of(struct backoff *backoff, int tries)
 	return wait + (int64_t)(random_next(&backoff->seed) % (uint64_t)(wait / 4 + 1));
 }
 
+static void note_failure(struct setback *setback, const struct failure *failure)
+{
+	arena_reset(setback->words);
+	setback->message = arena_format(
+		setback->words, "%s: %s", verb_table[failure->action->verb].verb, failure->message);
+	setback->hint = arena_text(setback->words, failure->hint);
+	setback->at = failure->action->at;
+}
+
 struct setback *backoff_note(
 	struct backoff *backoff, const char *object, const struct failure *failure, int64_t now)
 {
 	struct setback *setback = backoff_find(backoff, object);
-	if (!setback) {
-		setback = arena_make(backoff->arena, struct setback);
-		setback->object = arena_text(backoff->arena, object);
-		list_add(backoff->arena, &backoff->setbacks, setback);
-	}
+	const bool terminal = failure && failure->terminal;
+	if (!setback)
+		setback = setback_add(backoff, object);
 	setback->tries++;
-	setback->not_before = now + wait_of(backoff, setback->tries);
-	setback->given_up = setback->tries >= backoff->most_tries || (failure && failure->terminal);
-	if (failure) {
-		const struct action *action = failure->action;
-		setback->message = arena_format(
-			backoff->arena, "%s: %s", verb_table[action->verb].verb, failure->message);
-		setback->hint = arena_text(backoff->arena, failure->hint);
-		setback->at = action->at;
-	}
+	setback->noted = now;
+	setback->not_before = now + (terminal && !backoff->most_tries
+						    ? BACKOFF_MOST_MS
+						    : wait_of(backoff, setback->tries - backoff->free_tries));
+	setback->given_up = backoff->most_tries && (setback->tries >= backoff->most_tries || terminal);
+	if (failure)
+		note_failure(setback, failure);
 	return setback;
+}
+
+void backoff_hold(struct backoff *backoff, const char *object, int64_t until)
+{
+	if (!backoff_find(backoff, object))
+		setback_add(backoff, object)->not_before = until;
 }
 
 void backoff_clear(struct backoff *backoff, const char *object)
 {
-	struct list *list = &backoff->setbacks;
-	for (uint32_t i = 0; i < list->count; i++)
-		if (strcmp(((struct setback *)list->item[i])->object, object) == 0) {
-			list->item[i] = list->item[--list->count];
+	for (uint32_t i = 0; i < backoff->count; i++)
+		if (strcmp(backoff->item[i]->object, object) == 0) {
+			setback_free(backoff->item[i]);
+			backoff->item[i] = backoff->item[--backoff->count];
 			return;
 		}
 }
@@ -75,8 +117,8 @@ bool backoff_waits(const struct backoff *backoff, const char *object, int64_t no
 int64_t backoff_next(const struct backoff *backoff, int64_t now)
 {
 	int64_t next = -1;
-	for (uint32_t i = 0; i < backoff->setbacks.count; i++) {
-		const struct setback *setback = backoff->setbacks.item[i];
+	for (uint32_t i = 0; i < backoff->count; i++) {
+		const struct setback *setback = backoff->item[i];
 		if (!setback->given_up && setback->not_before > now &&
 			(next < 0 || setback->not_before < next))
 			next = setback->not_before;

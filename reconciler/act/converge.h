@@ -2,8 +2,7 @@
  * Objects that failed wait with exponential back-off and jitter (by the host's clock) before they are tried
  * again; a terminal failure is not tried again. */
 #pragma once
-#include "act/execute.h"
-#include "have/observe.h"
+#include "act/turn.h"
 
 struct converge_options {
 	struct plan_options plan;

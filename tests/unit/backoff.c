@@ -7,17 +7,17 @@
 TestSuite(backoff);
 
 enum { MANY = 1000 };
+#define BACKOFF __attribute__((cleanup(backoff_free))) struct backoff
 
-static struct backoff backoff_make(struct arena *arena, uint64_t seed, int tries)
+static struct backoff backoff_make(uint64_t seed, int tries)
 {
-	return (struct backoff){.arena = arena, .seed = seed, .most_tries = tries};
+	return (struct backoff){.seed = seed, .most_tries = tries};
 }
 
 Test(backoff, each_wait_is_twice_the_one_before_and_up_to_a_quarter_more)
 {
-	ARENA_SCOPED arena = arena_new();
 	for (uint64_t seed = 1; seed <= 50; seed++) {
-		struct backoff backoff = backoff_make(arena, seed, MANY);
+		BACKOFF backoff = backoff_make(seed, MANY);
 		int64_t now = 5000, wait = BACKOFF_FIRST_MS;
 		for (int i = 0; i < 8; i++, wait *= 2) {
 			const struct setback *setback = backoff_note(&backoff, "Domain/a", NULL, now);
@@ -31,8 +31,7 @@ Test(backoff, each_wait_is_twice_the_one_before_and_up_to_a_quarter_more)
 
 Test(backoff, waits_do_not_grow_beyond_the_longest)
 {
-	ARENA_SCOPED arena = arena_new();
-	struct backoff backoff = backoff_make(arena, 7, MANY);
+	BACKOFF backoff = backoff_make(7, MANY);
 	for (int i = 0; i < 100; i++) {
 		const struct setback *setback = backoff_note(&backoff, "Domain/a", NULL, 0);
 		cr_assert_leq(setback->not_before, BACKOFF_MOST_MS + BACKOFF_MOST_MS / 4);
@@ -44,7 +43,7 @@ Test(backoff, waits_do_not_grow_beyond_the_longest)
 Test(backoff, objects_that_fail_together_do_not_come_back_together)
 {
 	ARENA_SCOPED arena = arena_new();
-	struct backoff backoff = backoff_make(arena, 3, MANY);
+	BACKOFF backoff = backoff_make(3, MANY);
 	int same = 0;
 	int64_t last = -1;
 	for (int i = 0; i < 50; i++) {
@@ -58,9 +57,7 @@ Test(backoff, objects_that_fail_together_do_not_come_back_together)
 
 Test(backoff, the_same_seed_gives_the_same_moments_and_another_gives_others)
 {
-	ARENA_SCOPED arena = arena_new();
-	struct backoff one = backoff_make(arena, 42, MANY), two = backoff_make(arena, 42, MANY),
-		       other = backoff_make(arena, 43, MANY);
+	BACKOFF one = backoff_make(42, MANY), two = backoff_make(42, MANY), other = backoff_make(43, MANY);
 	int differ = 0;
 	for (int i = 0; i < 8; i++) {
 		int64_t moment = backoff_note(&one, "Domain/a", NULL, 0)->not_before;
@@ -73,7 +70,7 @@ Test(backoff, the_same_seed_gives_the_same_moments_and_another_gives_others)
 Test(backoff, a_seed_of_nothing_is_a_seed)
 {
 	ARENA_SCOPED arena = arena_new();
-	struct backoff backoff = backoff_make(arena, 0, MANY);
+	BACKOFF backoff = backoff_make(0, MANY);
 	bool jitter = false;
 	for (int i = 0; i < 8; i++) {
 		struct setback *setback = backoff_note(&backoff, arena_format(arena, "%d", i), NULL, 0);
@@ -84,8 +81,7 @@ Test(backoff, a_seed_of_nothing_is_a_seed)
 
 Test(backoff, an_object_waits_until_its_moment_and_not_longer)
 {
-	ARENA_SCOPED arena = arena_new();
-	struct backoff backoff = backoff_make(arena, 1, MANY);
+	BACKOFF backoff = backoff_make(1, MANY);
 	cr_assert_not(backoff_waits(&backoff, "Domain/a", 0));
 	const int64_t moment = backoff_note(&backoff, "Domain/a", NULL, 100)->not_before;
 	cr_assert(backoff_waits(&backoff, "Domain/a", 100));
@@ -96,8 +92,7 @@ Test(backoff, an_object_waits_until_its_moment_and_not_longer)
 
 Test(backoff, is_given_up_after_so_many_tries)
 {
-	ARENA_SCOPED arena = arena_new();
-	struct backoff backoff = backoff_make(arena, 1, 3);
+	BACKOFF backoff = backoff_make(1, 3);
 	cr_assert_not(backoff_note(&backoff, "Domain/a", NULL, 0)->given_up);
 	cr_assert_not(backoff_note(&backoff, "Domain/a", NULL, 0)->given_up);
 	cr_assert(backoff_note(&backoff, "Domain/a", NULL, 0)->given_up);
@@ -106,8 +101,7 @@ Test(backoff, is_given_up_after_so_many_tries)
 
 Test(backoff, a_terminal_failure_is_given_up_at_once_and_says_of_which_action)
 {
-	ARENA_SCOPED arena = arena_new();
-	struct backoff backoff = backoff_make(arena, 1, 5);
+	BACKOFF backoff = backoff_make(1, 5);
 	const struct mark at = {.line = 7};
 	const struct action action = {.verb = verb_domain_create, .at = &at};
 	char message[] = "memory is above maxmem", hint[] = "less memory";
@@ -124,8 +118,7 @@ Test(backoff, a_terminal_failure_is_given_up_at_once_and_says_of_which_action)
 
 Test(backoff, the_last_failure_is_the_one_that_is_told)
 {
-	ARENA_SCOPED arena = arena_new();
-	struct backoff backoff = backoff_make(arena, 1, 5);
+	BACKOFF backoff = backoff_make(1, 5);
 	const struct action create = {.verb = verb_domain_create}, verify = {.verb = verb_domain_verify};
 	const struct failure first = {&create, false, "one", NULL}, second = {&verify, false, "two", NULL};
 	backoff_note(&backoff, "Domain/a", &first, 0);
@@ -137,8 +130,7 @@ Test(backoff, the_last_failure_is_the_one_that_is_told)
 
 Test(backoff, the_next_moment_is_the_earliest_to_come_of_those_that_are_not_given_up)
 {
-	ARENA_SCOPED arena = arena_new();
-	struct backoff backoff = backoff_make(arena, 1, 5);
+	BACKOFF backoff = backoff_make(1, 5);
 	const struct action action = {.verb = verb_domain_create};
 	const struct failure terminal = {&action, true, "no", NULL};
 	cr_assert_eq(backoff_next(&backoff, 0), -1);
@@ -155,8 +147,7 @@ Test(backoff, the_next_moment_is_the_earliest_to_come_of_those_that_are_not_give
 
 Test(backoff, what_is_cleared_begins_anew)
 {
-	ARENA_SCOPED arena = arena_new();
-	struct backoff backoff = backoff_make(arena, 1, 5);
+	BACKOFF backoff = backoff_make(1, 5);
 	for (int i = 0; i < 4; i++)
 		backoff_note(&backoff, "Domain/a", NULL, 0);
 	backoff_note(&backoff, "Domain/b", NULL, 0);
@@ -165,4 +156,38 @@ Test(backoff, what_is_cleared_begins_anew)
 	cr_assert_null(backoff_find(&backoff, "Domain/a"));
 	cr_assert_eq(backoff_find(&backoff, "Domain/b")->tries, 1);
 	cr_assert_eq(backoff_note(&backoff, "Domain/a", NULL, 0)->tries, 1);
+}
+
+Test(backoff, the_first_tries_may_be_free)
+{
+	BACKOFF backoff = {.seed = 1, .most_tries = MANY, .free_tries = 2};
+	cr_assert_eq(backoff_note(&backoff, "Domain/a", NULL, 100)->not_before, 100);
+	cr_assert_eq(backoff_note(&backoff, "Domain/a", NULL, 200)->not_before, 200);
+	cr_assert_not(backoff_waits(&backoff, "Domain/a", 200));
+	cr_assert_geq(backoff_note(&backoff, "Domain/a", NULL, 300)->not_before, 300 + BACKOFF_FIRST_MS);
+	cr_assert_eq(backoff_find(&backoff, "Domain/a")->noted, 300);
+}
+
+Test(backoff, where_nothing_is_given_up_a_terminal_failure_waits_longest)
+{
+	BACKOFF backoff = {.seed = 1};
+	const struct action action = {.verb = verb_domain_create};
+	const struct failure terminal = {&action, true, "no", NULL};
+	const struct setback *setback = backoff_note(&backoff, "Domain/a", &terminal, 0);
+	cr_assert_not(setback->given_up);
+	cr_assert_eq(setback->not_before, BACKOFF_MOST_MS);
+	for (int i = 0; i < MANY; i++)
+		cr_assert_not(backoff_note(&backoff, "Domain/b", NULL, 0)->given_up);
+}
+
+Test(backoff, what_is_held_waits_until_its_moment_whatever_is_said_later)
+{
+	BACKOFF backoff = {.seed = 1};
+	backoff_hold(&backoff, "Domain/a", 1000);
+	backoff_hold(&backoff, "Domain/a", 9000);
+	cr_assert(backoff_waits(&backoff, "Domain/a", 999));
+	cr_assert_not(backoff_waits(&backoff, "Domain/a", 1000));
+	cr_assert_eq(backoff_next(&backoff, 0), 1000);
+	backoff_clear(&backoff, "Domain/a");
+	cr_assert_eq(backoff_next(&backoff, 0), -1);
 }
