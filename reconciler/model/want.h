@@ -32,6 +32,7 @@ struct object {
 	};
 	bool elsewhere;      /* metadata.host names another host: validated, then left alone */
 	bool broken;         /* has errors: it is not acted on, and nothing is pruned */
+	bool kept;           /* its last good form: what its file says now is broken (want/kept.h) */
 	const char *refused; /* not yet supported: what, and `refused_at` where; NULL if it can be done */
 	const struct mark *refused_at;
 };
