@@ -1,6 +1,7 @@
 /* Rules between objects: names, identities and addresses that must be unique, and references that must lead
  * somewhere. Two that collide are both broken and both told where the other stands; an object that refers to
- * a broken one is broken with it, because it cannot be made either. */
+ * a broken one is broken with it, because it cannot be made either. Where a text of today and one of an
+ * earlier load (kept.c) collide, only the earlier one is broken. */
 #include "model/node.h"
 #include "want/loading.h"
 #include <stdlib.h>
@@ -44,8 +45,11 @@ static int claim_compare(const void *a, const void *b)
 	if (one->hash != other->hash)
 		return one->hash < other->hash ? -1 : 1;
 	int order = strcmp(one->key, other->key);
-	if (!order)
-		order = strcmp(one->at->file->name, other->at->file->name);
+	if (order)
+		return order;
+	if (one->by->file->age != other->by->file->age)
+		return one->by->file->age < other->by->file->age ? -1 : 1;
+	order = strcmp(one->at->file->name, other->at->file->name);
 	if (order)
 		return order;
 	if (one->at->line != other->at->line)
@@ -53,9 +57,17 @@ static int claim_compare(const void *a, const void *b)
 	return (one->at->column > other->at->column) - (one->at->column < other->at->column);
 }
 
+/* Of two that exclude each other, is this the later one? */
+static bool is_spared(const struct loaded *one, const struct loaded *other)
+{
+	return one->file->age < other->file->age;
+}
+
 static void claim_report(struct loading *loading, enum severity severity, const char *what,
 	const struct claim *one, const struct claim *other)
 {
+	if (is_spared(one->by, other->by))
+		return;
 	if (severity == SEVERITY_ERROR)
 		one->by->object.broken = true;
 	report_add(loading->report, severity, one->at, one->by->object.text, also_at(loading, other->at),
@@ -63,7 +75,7 @@ static void claim_report(struct loading *loading, enum severity severity, const 
 		other->by->object.text);
 }
 
-/* Every claim that another one repeats, at each place. */
+/* Every claim that another one repeats, at each place. Later texts stand first among those of a key. */
 static void claims_judge(
 	struct loading *loading, struct claims *claims, enum severity severity, const char *what)
 {
@@ -103,7 +115,9 @@ void cross_check_names(struct loading *loading)
 		if (!metadata || !metadata->at[Metadata_renamedFrom])
 			continue;
 		struct loaded *former = loaded_find(loading, loaded->object.kind, metadata->renamedFrom);
-		if (former && former != loaded)
+		if (former && is_spared(loaded, former) && !loaded->object.broken)
+			former->object.broken = true;
+		else if (former && former != loaded)
 			object_error(loading, loaded, metadata->at[Metadata_renamedFrom],
 				also_at(loading, former->object.at),
 				"metadata.renamedFrom: %s is still declared", former->object.text);
@@ -181,6 +195,7 @@ static struct loaded *refer(
 		return NULL;
 	}
 	if (to && to->object.broken) {
+		from->by_reference |= !from->object.broken;
 		from->object.broken = true;
 		report_warn(loading->report, at, from->object.text, also_at(loading, to->object.at),
 			"%s has errors of its own", to->object.text);
@@ -229,22 +244,32 @@ static int use_compare(const void *a, const void *b)
 {
 	const struct use *one = a, *other = b;
 	int order = strcmp(one->volume, other->volume);
-	return order ? order : (int)other->writes - (int)one->writes;
+	if (order)
+		return order;
+	if (one->writes != other->writes)
+		return (int)other->writes - (int)one->writes;
+	return (one->by->file->age > other->by->file->age) - (one->by->file->age < other->by->file->age);
 }
 
 static void uses_judge(struct loading *loading, struct use *uses, size_t count)
 {
 	if (count)
 		qsort(uses, count, sizeof(*uses), use_compare);
+	bool said = false; /* of the writer that stands first */
 	for (size_t i = 0, first = 0; i < count; i++) {
 		if (strcmp(uses[i].volume, uses[first].volume) != 0)
 			first = i;
+		said &= i != first;
 		if (i == first || !uses[first].writes)
 			continue;
-		if (i == first + 1)
+		if (!said && !is_spared(uses[first].by, uses[i].by)) {
+			said = true;
 			object_error(loading, uses[first].by, uses[first].at, also_at(loading, uses[i].at),
 				"Volume/%s is written here and used by %s too", uses[first].volume,
 				uses[i].by->object.text);
+		}
+		if (is_spared(uses[i].by, uses[first].by))
+			continue;
 		object_error(loading, uses[i].by, uses[i].at, also_at(loading, uses[first].at),
 			"Volume/%s is used here and written by %s", uses[i].volume,
 			uses[first].by->object.text);
@@ -268,10 +293,13 @@ static void refer_disk(struct loading *loading, struct loaded *from, const struc
 		struct loaded *declared = loaded_find(loading, KIND_VOLUME, name);
 		if (declared) {
 			const struct mark *at = volume->at[VolumeUse_chain];
-			object_error(loading, from, at, also_at(loading, declared->object.at),
-				"this inline volume is called %s, and so is a Volume", name);
-			object_error(loading, declared, declared->object.at, also_at(loading, at),
-				"%s is also the name of an inline volume of %s", name, from->object.text);
+			if (!is_spared(from, declared))
+				object_error(loading, from, at, also_at(loading, declared->object.at),
+					"this inline volume is called %s, and so is a Volume", name);
+			if (!is_spared(declared, from))
+				object_error(loading, declared, declared->object.at, also_at(loading, at),
+					"%s is also the name of an inline volume of %s", name,
+					from->object.text);
 		}
 		return;
 	}

@@ -74,9 +74,22 @@ static bool kind_judge(struct loading *loading, const struct node *root, enum ki
 	return true;
 }
 
+static const char *stand_in_object(const void *stand_in)
+{
+	return ((const struct stand_in *)stand_in)->object;
+}
+
+/* Is this file the one that an object is taken from? */
+static bool is_taken(const struct loading *loading, const struct source_file *file, const char *object)
+{
+	const struct stand_in *found = list_find(&loading->stand_ins, object, stand_in_object);
+	return found ? found->file == file : !file->age;
+}
+
 /* An object whose name does not decode has the name that stands there, so that the rest can speak of it; one
- * without any is only reported. */
-static void document_load(struct loading *loading, struct source_file *file, const struct node *root)
+ * without any is only reported. `errors`: how many there were before the document was read. */
+static void document_load(
+	struct loading *loading, struct source_file *file, const struct node *root, size_t errors)
 {
 	enum kind kind = KINDS;
 	if (!kind_judge(loading, root, &kind)) {
@@ -94,8 +107,10 @@ static void document_load(struct loading *loading, struct source_file *file, con
 	*at = root->mark;
 	object->at = at;
 	loaded->file = file;
+	if (!is_taken(loading, file, object->text))
+		return;
+	object->kept = file->age > 0;
 
-	size_t errors = report_count(loading->report, SEVERITY_ERROR);
 	struct decode_options options = {.strict = true, .object = object->text, .recent = &loading->recent};
 	object->body = decode(loading->arena, kind_type(kind), root, &options, loading->report);
 	const struct Metadata *metadata = loaded_metadata(loaded);
@@ -121,19 +136,19 @@ static void document_load(struct loading *loading, struct source_file *file, con
 static void file_load(struct loading *loading, struct source_file *file, struct arena *scratch)
 {
 	enum { SCRATCH_ENOUGH = 64 << 10 };
-	if (file->broken)
+	if (!file->text.size)
 		return;
 	YAML_SCOPED yaml = yaml_open(&file->text, loading->report);
-	const struct node *root;
-	do {
-		arena_reset(scratch);
-		while ((root = yaml_next(yaml, scratch))) {
-			if (root->kind != NODE_NULL)
-				document_load(loading, file, root);
-			if (arena_size(scratch) > SCRATCH_ENOUGH)
-				break;
-		}
-	} while (root);
+	for (;;) {
+		const size_t errors = report_count(loading->report, SEVERITY_ERROR);
+		if (arena_size(scratch) > SCRATCH_ENOUGH)
+			arena_reset(scratch);
+		const struct node *root = yaml_next(yaml, scratch);
+		if (!root)
+			break;
+		if (root->kind != NODE_NULL)
+			document_load(loading, file, root, errors);
+	}
 	if (yaml_broken(yaml))
 		file->broken = true;
 }
@@ -159,7 +174,7 @@ struct loaded *loaded_find(struct loading *loading, enum kind kind, const char *
 	return (struct loaded *)want_object(loading->want, kind, name);
 }
 
-static struct loading loading_begin(const struct load_options *options, struct report *report)
+struct loading loading_begin(const struct load_options *options, struct report *report)
 {
 	struct want *want = calloc(1, sizeof(*want));
 	if (!want)
@@ -171,10 +186,21 @@ static struct loading loading_begin(const struct load_options *options, struct r
 	return (struct loading){.arena = want->arena, .report = report, .options = options, .want = want};
 }
 
-/* From files that were read to the finished WANT. */
-static struct want *loading_end(struct loading *loading)
+void loading_read(struct loading *loading)
+{
+	const struct load_options *options = loading->options;
+	for (size_t i = 0; i < options->path_count; i++)
+		list_add(loading->arena, &loading->want->roots,
+			source_read(loading->arena, options->paths[i], &loading->files, loading->report));
+	if (options->stands_for && options->path_count == 1)
+		source_stand_for(loading->arena, loading->want->roots.item[0], options->stands_for);
+}
+
+void loading_objects(struct loading *loading)
 {
 	struct want *want = loading->want;
+	want->objects.count = want->domains.count = want->volumes.count = want->images.count = 0;
+	want->uids = want->volumes_by_uid = (struct index){0};
 	ARENA_SCOPED scratch = arena_new();
 	for (uint32_t i = 0; i < loading->files.count; i++)
 		file_load(loading, loading->files.item[i], scratch);
@@ -190,6 +216,11 @@ static struct want *loading_end(struct loading *loading)
 		if (loaded->object.broken)
 			loaded->file->broken = true;
 	}
+}
+
+void loading_sources(struct loading *loading)
+{
+	struct want *want = loading->want;
 	for (uint32_t i = 0; i < loading->files.count; i++) {
 		struct source_file *file = loading->files.item[i];
 		file->root->broken += file->broken;
@@ -199,18 +230,15 @@ static struct want *loading_end(struct loading *loading)
 		const struct source_root *root = want->roots.item[i];
 		want->complete &= root->readable && !root->broken;
 	}
-	return want;
 }
 
 struct want *want_load(const struct load_options *options, struct report *report)
 {
 	struct loading loading = loading_begin(options, report);
-	for (size_t i = 0; i < options->path_count; i++)
-		list_add(loading.arena, &loading.want->roots,
-			source_read(loading.arena, options->paths[i], &loading.files, report));
-	if (options->stands_for && options->path_count == 1)
-		source_stand_for(loading.arena, loading.want->roots.item[0], options->stands_for);
-	return loading_end(&loading);
+	loading_read(&loading);
+	loading_objects(&loading);
+	loading_sources(&loading);
+	return loading.want;
 }
 
 struct want *want_load_text(const struct load_options *options, const char *name, const char *text,
@@ -230,7 +258,9 @@ struct want *want_load_text(const struct load_options *options, const char *name
 		.root = root,
 		.path = root->path};
 	list_add(loading.arena, &loading.files, file);
-	return loading_end(&loading);
+	loading_objects(&loading);
+	loading_sources(&loading);
+	return loading.want;
 }
 
 void want_free(struct want *want)

@@ -7,7 +7,14 @@
 struct loaded {
 	struct object object;
 	struct source_file *file;
+	bool by_reference;  /* broken, and the first reason was that it names something broken */
 	char uid[UID_SIZE]; /* complete_identities; "" for images, and for what is elsewhere or has no name */
+};
+
+/* A text of an earlier load in which an object is taken today (kept.c). */
+struct stand_in {
+	const char *object; /* "Domain/web-1" */
+	const struct source_file *file;
 };
 
 struct loading {
@@ -15,9 +22,18 @@ struct loading {
 	struct report *report;
 	const struct load_options *options;
 	struct want *want;
-	struct list files; /* struct source_file */
+	struct list files;     /* struct source_file */
+	struct list stand_ins; /* struct stand_in, sorted by object */
 	struct recent recent;
 };
+
+/* load.c: the parts of a load, in this order. loading_objects makes the objects of the files' texts, judges
+ * them and fills WANT's lists; when it is called again it does all that anew, with what `files`, `stand_ins`
+ * and `report` are then. loading_sources says which roots are broken, and whether WANT is complete. */
+struct loading loading_begin(const struct load_options *, struct report *);
+void loading_read(struct loading *);
+void loading_objects(struct loading *);
+void loading_sources(struct loading *);
 
 /* Was the field set by the author, and did it decode? THERE: it stands in the file, good or not. */
 #define SET(object, T, field) ((object)->at[T##_##field] && (object)->at[T##_##field] != &mark_broken)

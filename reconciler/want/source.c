@@ -58,7 +58,7 @@ path_error(struct walk *walk, const char *name, const char *hint, const char *fo
 	report_error(walk->report, mark_whole(walk->arena, file), NULL, hint, "%s", message);
 }
 
-static bool is_manifest(const char *name)
+bool source_is_manifest(const char *name)
 {
 	return text_ends(name, ".yaml") || text_ends(name, ".yml") || text_ends(name, ".json");
 }
@@ -131,10 +131,10 @@ static void entry_walk(
 {
 	struct stat stat;
 	if (entry->type == DT_REG) {
-		if (is_manifest(entry->name))
+		if (source_is_manifest(entry->name))
 			file_add(walk, name, path, folder, entry->name);
 	} else if (fstatat(folder, entry->name, &stat, 0) != 0) {
-		if (is_manifest(entry->name)) {
+		if (source_is_manifest(entry->name)) {
 			file_add(walk, name, path, folder, entry->name);
 		} else if (errno != ENOENT) {
 			/* a dangling link to nowhere holds no manifests; anything else might */
@@ -143,7 +143,7 @@ static void entry_walk(
 		}
 	} else if (S_ISDIR(stat.st_mode)) {
 		folder_walk(walk, name, path);
-	} else if (is_manifest(entry->name)) {
+	} else if (source_is_manifest(entry->name)) {
 		file_add(walk, name, path, folder, entry->name);
 	}
 }

@@ -7,8 +7,13 @@
 struct source_file {
 	struct text_file text; /* text.text is NULL where it could not be read */
 	struct source_root *root;
-	bool broken; /* unreadable, zero bytes, or (set by others) with an error in it */
+	bool broken;                  /* unreadable, zero bytes, or (set by others) with an error in it */
+	uint32_t age;                 /* 0: read now; else it is the text of so many loads ago (kept.c) */
+	struct kept_text *remembered; /* kept.c: its copy, while that is being made */
 };
+
+/* Has it the ending of a manifest? */
+bool source_is_manifest(const char *name);
 
 /* Reads a PATH: a file, or all *.yaml, *.yml and *.json below a folder in name order, without dot names. Adds
  * what it finds to `files` (struct source_file); a file that is there already, by its absolute path, is not
