@@ -16,7 +16,8 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmis
 SANITIZE := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # asked once, and not before the packages are there
 FLAGS = $(eval FLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(FLAGS)
-LIBS = $(eval LIBS := $(shell pkg-config --libs $(PACKAGES)) -lm)$(LIBS)
+# libinotifytools has no file for pkg-config
+LIBS = $(eval LIBS := $(shell pkg-config --libs $(PACKAGES)) -linotifytools -lm)$(LIBS)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Ireconciler -I. -MMD -MP $(FLAGS) $(SANITIZE)
 ALL_LDFLAGS = $(LDFLAGS) $(SANITIZE)
 
@@ -52,7 +53,7 @@ $B/tests/unit/%: tests/unit/%.c $B/core.a
 	$Q$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests -o $@ $< $B/core.a $(LIBS) -lcriterion
 
 # What building and testing need, as Debian 12 names it. The real Xen of test-xen is made by tests/lab/lab.
-DEPS_BUILD := gcc libc6-dev pkg-config libyaml-dev libcjson-dev libxen-dev nettle-dev qemu-utils
+DEPS_BUILD := gcc libc6-dev pkg-config libyaml-dev libcjson-dev libxen-dev libinotifytools0-dev nettle-dev qemu-utils
 DEPS_TEST := libcriterion-dev python3 python3-jsonschema python3-yaml
 DEPS_LINT := clang clang-tidy cppcheck clang-format shellcheck libclang-rt-dev
 .PHONY: deps
