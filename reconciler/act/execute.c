@@ -105,7 +105,8 @@ static void tasks_make(struct scheduler *scheduler, const struct plan *plan)
 	}
 }
 
-/* Holds everything that needs this task, however far. */
+/* Holds everything that needs this task, however far. It is told where the task failed; what was left out on
+ * purpose is no news. */
 static void hold_dependents(struct scheduler *scheduler, const struct task *task)
 {
 	struct list pending = {0};
@@ -118,7 +119,8 @@ static void hold_dependents(struct scheduler *scheduler, const struct task *task
 				continue;
 			held->state = HELD;
 			scheduler->result.held++;
-			tell(scheduler, PROGRESS_HELD, held, NULL);
+			if (task->state == FAILED)
+				tell(scheduler, PROGRESS_HELD, held, NULL);
 			list_add(scheduler->arena, &pending, held);
 		}
 	}

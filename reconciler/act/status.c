@@ -297,6 +297,40 @@ struct list status_of(
 	return all;
 }
 
+void status_add_failures(struct arena *arena, const struct list *all, const struct backoff *failures)
+{
+	for (uint32_t i = 0; i < all->count; i++) {
+		struct object_status *status = all->item[i];
+		const struct setback *setback = backoff_find(failures, status->object);
+
+		if (!setback || !setback->message)
+			continue;
+		status->conditions[CONDITION_STALLED] = condition(TRUTH_TRUE, "Failing",
+			setback->hint ? arena_format(arena, "%s (%s)", setback->message, setback->hint)
+				      : arena_text(arena, setback->message));
+	}
+}
+
+enum condition_kind status_explanation(const struct object_status *status)
+{
+	static const enum condition_kind order[] = {CONDITION_SUSPENDED, CONDITION_BASE_CHANGED,
+		CONDITION_BLOCKED, CONDITION_RESTART_REQUIRED, CONDITION_STALLED};
+
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+		if (status->conditions[order[i]].status == TRUTH_TRUE)
+			return order[i];
+	return CONDITION_READY;
+}
+
+const char *status_words(struct arena *arena, const struct object_status *status)
+{
+	const enum condition_kind kind = status_explanation(status);
+	const struct condition *why = &status->conditions[kind];
+	const char *name = kind == CONDITION_READY ? why->reason : condition_name[kind];
+
+	return arena_format(arena, "%s%s%s", name, *why->message ? ": " : "", why->message);
+}
+
 bool status_ready(const struct list *all)
 {
 	for (uint32_t i = 0; i < all->count; i++) {

@@ -2,7 +2,7 @@
  * plan between them go in. Without a daemon nobody remembers, so `since`, generations and last actions are
  * not known here. */
 #pragma once
-#include "decide/plan.h"
+#include "act/backoff.h"
 
 enum condition_kind {
 	CONDITION_READY,
@@ -37,5 +37,11 @@ struct object_status {
 /* Declared domains and volumes of this host and owned ones whose file is gone, sorted by object: struct
  * object_status in the arena. */
 struct list status_of(struct arena *, const struct want *, const struct have *, const struct plan *);
+/* Objects whose last action failed are Stalled, and say why. */
+void status_add_failures(struct arena *, const struct list *all, const struct backoff *failures);
+/* The condition that says most about it: what explains that it is not Ready, else Ready itself. */
+enum condition_kind status_explanation(const struct object_status *);
+/* That condition in words, "Blocked: it is protected (metadata.protect)", into the arena. */
+const char *status_words(struct arena *, const struct object_status *);
 /* Are all of them Ready? */
 bool status_ready(const struct list *);

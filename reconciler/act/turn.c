@@ -144,6 +144,7 @@ struct turn turn_look(struct turner *turner, const struct want *want)
 	turn.have = observe(&turner->observer, want, turn.report);
 	turn.plan = plan_make(want, turn.have, &turner->options.plan, turn.report);
 	clear(&turner->failures, &turn, has_actions);
+	clear(&turner->rounds, &turn, has_actions);
 	clear(&turner->unseen, &turn, is_unseen);
 	clear(&turner->missing, &turn, is_unwanted);
 	clear_steady(turner, &turn);
@@ -257,6 +258,8 @@ static void note_work(struct turner *turner, const struct turn *turn, const stru
 		if (!change->actions.count || waits(turn, change->object))
 			continue;
 		struct setback *failure = backoff_find(&turner->failures, change->object);
+		if (failure && !turner->options.tries)
+			continue; /* waits for that already */
 		if (backoff_note(&turner->rounds, change->object, NULL, clock_of(turner))->given_up &&
 			failure)
 			failure->given_up = true;

@@ -9,36 +9,13 @@
 #include "face/plan_print.h"
 #include "face/progress.h"
 #include "face/session.h"
+#include "face/stop.h"
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { TRIES = 5 };
-
-/* A signal handler reaches nothing but what has static storage. */
-static volatile int stop_asked;
-
-static void ask_stop(int number)
-{
-	(void)number;
-	stop_asked = 1;
-}
-
-/* A terminal that goes away must not end the work in the middle of an action: nor the signal that says so,
- * nor the progress that nobody reads. */
-static void catch_signals(void)
-{
-	struct sigaction stop = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-
-	sigemptyset(&stop.sa_mask);
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGHUP, &stop, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-}
 
 /* What the passes leave behind for the result: plans die with their pass. */
 struct outcome_view {
@@ -198,7 +175,7 @@ static enum exit_code apply(struct session *session)
 		.storage = session->storage,
 		.state_dir = session->state_dir,
 		.parallelism = (uint32_t)session->settings->parallelism,
-		.stop = &stop_asked,
+		.stop = stop_catch(false),
 		.told = told,
 		.context = &view,
 	};
@@ -212,7 +189,6 @@ static enum exit_code apply(struct session *session)
 	struct observer observer = session_observer(session);
 	struct convergence end;
 
-	catch_signals();
 	end = converge(&executor, &observer, session->want, &options, session->report);
 	progress_end(&view.progress);
 	/* broken manifests are an error whatever became of the rest */

@@ -51,6 +51,14 @@ const struct command command_table[] = {
 		.run = command_apply,
 	},
 	{
+		.name = "run",
+		.arguments = "[PATH...]",
+		.help = "keep the host as the manifests say, until it is told to stop",
+		.takes = TAKES_HOST & ~OPTION(OUTPUT),
+		.most = ANY,
+		.run = command_run,
+	},
+	{
 		.name = "status",
 		.arguments = "[PATH...]",
 		.help = "the condition of every object",

@@ -274,7 +274,7 @@ static void describe_json(struct json *json, const struct session *session, cons
 	have_json(json, described);
 	volumes_json(json, session, described);
 	if (described->status)
-		status_json_conditions(json, "conditions", described->status);
+		status_json_conditions(json, "conditions", described->status, NULL);
 	json_text(json, "change", change ? change_name[change->kind] : NULL);
 	json_text(json, "reason", change ? change->reason : NULL);
 	json_open_array(json, "fields");

@@ -27,15 +27,32 @@ bool log_color(const struct options *options, FILE *stream)
 	return !(refused && *refused) && isatty(fileno(stream));
 }
 
+static void now_text(char text[32])
+{
+	time_t now = time(NULL);
+	struct tm utc;
+
+	*text = '\0';
+	if (gmtime_r(&now, &utc))
+		strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+void log_stamp(const struct options *options)
+{
+	char text[32];
+
+	if (!options->stamped)
+		return;
+	now_text(text);
+	fprintf(stderr, "%s ", text);
+}
+
 struct json log_json_begin(enum log_level level)
 {
 	struct json json = json_to_file(stderr, false);
-	time_t now = time(NULL);
-	struct tm utc;
-	char text[32] = "";
+	char text[32];
 
-	if (gmtime_r(&now, &utc))
-		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	now_text(text);
 	json_open_object(&json, NULL);
 	json_text(&json, "time", text);
 	json_text(&json, "level", level_name[level]);
@@ -68,8 +85,10 @@ void log_line(const struct options *options, enum log_level level, const char *f
 		json_text(&json, "message", buffer_string(&line));
 		log_json_end(&json);
 	} else if (level <= LOG_WARNING) {
+		log_stamp(options);
 		fprintf(stderr, "%s: %s\n", level_name[level], buffer_string(&line));
 	} else {
+		log_stamp(options);
 		fprintf(stderr, "%s\n", buffer_string(&line));
 	}
 }

@@ -11,6 +11,8 @@ bool log_wants(const struct options *, enum log_level);
 /* One line; control characters are escaped. errno may be named by %m. */
 void log_line(const struct options *, enum log_level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Begins a line of text with the time, where options ask for it. */
+void log_stamp(const struct options *);
 /* All diagnostics of the report, notes only where LOG_INFO is wanted. */
 void log_report(const struct options *, struct report *);
 /* Opens a JSON line for keys of one's own: {"time": ..., "level": ...; the caller closes it with

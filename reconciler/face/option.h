@@ -44,6 +44,7 @@ struct options {
 	enum color color;
 	enum log_format log_format;
 	bool verbose, quiet;
+	bool stamped; /* set by a command that stays: its lines of text begin with the time */
 	bool detailed_exitcode, take_over, fail_pending, check;
 	uint32_t fail_on; /* bit N: level N */
 	enum level allow;

@@ -92,9 +92,10 @@ static void tell_text(const struct progress_view *view, const struct progress *p
 	bool failed = progress->kind != PROGRESS_DONE;
 	const char *color = failed ? "\033[31m" : "\033[32m";
 
-	fprintf(stderr, "  %-*s %s ... %s%s%s", VERB_WIDTH, verb_table[progress->action->verb].verb,
-		wording_name(progress->action->object), view->color ? color : "", ending(progress->kind),
-		view->color ? "\033[0m" : "");
+	log_stamp(view->options);
+	fprintf(stderr, "%s%-*s %s ... %s%s%s", view->options->stamped ? "" : "  ", VERB_WIDTH,
+		verb_table[progress->action->verb].verb, wording_name(progress->action->object),
+		view->color ? color : "", ending(progress->kind), view->color ? "\033[0m" : "");
 	if (progress->kind == PROGRESS_HELD)
 		fputs(": what it needs failed", stderr);
 	else

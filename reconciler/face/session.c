@@ -137,6 +137,7 @@ enum exit_code session_open(struct session *session, bool writes)
 		.run_dir = session->run_dir,
 		.spec = session->settings,
 		.writes = writes,
+		.supervises = session->stays,
 		.runner = session->runner,
 	};
 	session->host = session->driver->open(&options, session->report);
@@ -155,9 +156,23 @@ enum exit_code session_open(struct session *session, bool writes)
 
 static void tell_root(const struct session *session, const struct source_root *root)
 {
-	if (strcmp(root->path, file_absolute(session->arena, root->given)) != 0)
+	ARENA_SCOPED scratch = arena_new();
+
+	if (strcmp(root->path, file_absolute(scratch, root->given)) != 0)
 		log_line(session->options, LOG_DEBUG,
 			"%s stands for %s: the snapshot's objects are from there", root->given, root->path);
+}
+
+const char *const *session_paths(const struct session *session)
+{
+	static const char *const fallback[] = {default_manifests};
+
+	return session->options->operand_count ? session->options->operands : fallback;
+}
+
+size_t session_path_count(const struct session *session)
+{
+	return session->options->operand_count ? session->options->operand_count : 1;
 }
 
 void session_load(struct session *session, const char *const *paths, size_t count)
@@ -175,7 +190,8 @@ void session_load(struct session *session, const char *const *paths, size_t coun
 	};
 	size_t before = report_count(session->report, SEVERITY_ERROR);
 
-	session->want = want_load(&options, session->report);
+	session->want = session->kept ? want_load_kept(&options, session->kept, session->report)
+				      : want_load(&options, session->report);
 	session->broken = report_count(session->report, SEVERITY_ERROR) > before;
 	if (session->want->roots.count == 1)
 		tell_root(session, session->want->roots.item[0]);

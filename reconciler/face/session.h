@@ -6,7 +6,7 @@
 #include "decide/plan.h"
 #include "face/command.h"
 #include "have/observe.h"
-#include "want/load.h"
+#include "want/kept.h"
 
 struct session {
 	struct invocation *invocation;
@@ -26,8 +26,10 @@ struct session {
 	struct storage *storage;
 	struct want *want;
 	struct have *have;
-	int lock;    /* -1: not held */
-	bool broken; /* loading the manifests gave errors */
+	int lock;          /* -1: not held */
+	bool stays;        /* set before session_open: this is the daemon, which restarts guests itself */
+	struct kept *kept; /* the daemon's: last good forms of what is loaded; NULL: there are none */
+	bool broken;       /* loading the manifests gave errors */
 };
 
 /* A session that stands for nothing yet. */
@@ -44,6 +46,9 @@ bool session_settings(struct session *) __attribute__((warn_unused_result));
 enum exit_code session_open(struct session *, bool writes) __attribute__((warn_unused_result));
 /* Manifests from these PATHs; none: the default folder. Always makes a WANT; sets `broken`. */
 void session_load(struct session *, const char *const *paths, size_t count);
+/* The PATHs to load: the operands, or the default folder. */
+const char *const *session_paths(const struct session *);
+size_t session_path_count(const struct session *);
 /* Reports that there is no such object, with the nearest one that there is. Returns EXIT_ERROR. */
 enum exit_code session_no_object(const struct session *, const char *object);
 /* --only must name an object of the manifests. False after a diagnostic. */

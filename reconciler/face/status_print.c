@@ -3,37 +3,20 @@
 #include "face/status_print.h"
 #include <inttypes.h>
 #include <string.h>
-
-/* What people want to know when an object is not Ready: the first condition that explains it. */
-static const struct condition *explanation(const struct object_status *status, const char **name)
-{
-	static const enum condition_kind order[] = {CONDITION_SUSPENDED, CONDITION_BASE_CHANGED,
-		CONDITION_BLOCKED, CONDITION_RESTART_REQUIRED, CONDITION_STALLED};
-
-	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-		if (status->conditions[order[i]].status != TRUTH_TRUE)
-			continue;
-		*name = condition_name[order[i]];
-		return &status->conditions[order[i]];
-	}
-	*name = status->conditions[CONDITION_READY].reason;
-	return &status->conditions[CONDITION_READY];
-}
+#include <time.h>
 
 static void status_line(FILE *out, const struct object_status *status, int width, bool color)
 {
 	static const char *const colors[] = {
 		[TRUTH_FALSE] = "\033[31m", [TRUTH_TRUE] = "\033[32m", [TRUTH_UNKNOWN] = "\033[35m"};
 	const struct condition *ready = &status->conditions[CONDITION_READY];
-	const char *name;
-	const struct condition *why = explanation(status, &name);
+	ARENA_SCOPED arena = arena_new();
 	char domid[24] = "-";
 
 	if (status->have && KNOWN(status->have, HaveDomain, domid))
 		snprintf(domid, sizeof domid, "%" PRId64, status->have->domid);
-	fprintf(out, "%-*s  %s%-7s%s  %5s  %s", width, status->object, color ? colors[ready->status] : "",
-		truth_name[ready->status], color ? "\033[0m" : "", domid, name);
-	fprintf(out, "%s%s\n", *why->message ? ": " : "", why->message);
+	fprintf(out, "%-*s  %s%-7s%s  %5s  %s\n", width, status->object, color ? colors[ready->status] : "",
+		truth_name[ready->status], color ? "\033[0m" : "", domid, status_words(arena, status));
 }
 
 void status_text(FILE *out, const struct list *all, bool color)
@@ -59,7 +42,28 @@ void status_text_condition(
 		condition->reason, *condition->message ? ": " : "", condition->message);
 }
 
-void status_json_conditions(struct json *json, const char *key, const struct object_status *status)
+/* Null where it is not known. */
+static void time_json(struct json *json, const char *key, int64_t seconds)
+{
+	const time_t time = (time_t)seconds;
+	struct tm utc;
+	char text[32] = "";
+
+	if (seconds && gmtime_r(&time, &utc))
+		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	json_text(json, key, *text ? text : NULL);
+}
+
+static void generation_json(struct json *json, const char *key, int64_t generation)
+{
+	if (generation)
+		json_int(json, key, generation);
+	else
+		json_null(json, key);
+}
+
+void status_json_conditions(
+	struct json *json, const char *key, const struct object_status *status, const struct past *past)
 {
 	json_open_array(json, key);
 	for (int kind = 0; kind < CONDITIONS; kind++) {
@@ -70,8 +74,8 @@ void status_json_conditions(struct json *json, const char *key, const struct obj
 		json_text(json, "status", truth_name[condition->status]);
 		json_text(json, "reason", condition->reason);
 		json_text(json, "message", condition->message);
-		json_null(json, "since");
-		json_null(json, "observedGeneration");
+		time_json(json, "since", past ? past->since[kind] : 0);
+		generation_json(json, "observedGeneration", past ? past->observed : 0);
 		json_close(json, '}');
 	}
 	json_close(json, ']');
@@ -96,29 +100,65 @@ static void revision_json(struct json *out, const struct want *want)
 	json_text(out, "revision", revision);
 }
 
-void status_json(struct json *json, const struct want *want, const struct list *all)
+static void deeds_json(struct json *json, const struct past *past)
+{
+	json_open_array(json, "lastActions");
+	for (int i = 0; i < past->deed_count; i++) {
+		const struct deed *deed = &past->deeds[i];
+
+		json_open_flat_object(json, NULL);
+		json_text(json, "verb", deed->verb);
+		json_text(json, "text", deed->text);
+		json_text(json, "outcome", deed->failed ? "failed" : "done");
+		json_text(json, "message", deed->message);
+		time_json(json, "time", deed->time);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void object_status_json(struct json *json, const struct object_status *status, const struct past *past)
+{
+	json_open_object(json, NULL);
+	json_text(json, "object", status->object);
+	generation_json(json, "generation", past ? past->generation : 0);
+	generation_json(json, "observedGeneration", past ? past->observed : 0);
+	status_json_conditions(json, "conditions", status, past);
+	if (status->have && KNOWN(status->have, HaveDomain, domid))
+		json_int(json, "domid", status->have->domid);
+	else
+		json_null(json, "domid");
+	if (past)
+		deeds_json(json, past);
+	else
+		json_null(json, "lastActions");
+	json_close(json, '}');
+}
+
+void status_json(struct json *json, const struct status_view *view)
 {
 	json_open_object(json, NULL);
 	json_int(json, "formatVersion", 1);
 	json_open_flat_object(json, "source");
-	revision_json(json, want);
-	json_bool(json, "ready", want->complete);
+	revision_json(json, view->want);
+	json_bool(json, "ready", view->want->complete);
 	json_close(json, '}');
-	json_open_array(json, "objects");
-	for (uint32_t i = 0; i < all->count; i++) {
-		const struct object_status *status = all->item[i];
-
-		json_open_object(json, NULL);
-		json_text(json, "object", status->object);
-		json_null(json, "generation");
-		json_null(json, "observedGeneration");
-		status_json_conditions(json, "conditions", status);
-		if (status->have && KNOWN(status->have, HaveDomain, domid))
-			json_int(json, "domid", status->have->domid);
-		else
-			json_null(json, "domid");
-		json_null(json, "lastActions");
+	if (view->daemon) {
+		json_open_object(json, "daemon");
+		json_int(json, "pid", view->daemon);
+		json_open_array(json, "paths");
+		for (uint32_t i = 0; i < view->want->roots.count; i++) {
+			const struct source_root *root = view->want->roots.item[i];
+			json_text(json, NULL, root->path);
+		}
+		json_close(json, ']');
 		json_close(json, '}');
+	}
+	json_open_array(json, "objects");
+	for (uint32_t i = 0; i < view->all->count; i++) {
+		const struct object_status *status = view->all->item[i];
+
+		object_status_json(json, status, history_find(view->history, status->object));
 	}
 	json_close(json, ']');
 	json_close(json, '}');

@@ -12,6 +12,7 @@ struct host_options {
 	const char *run_dir;
 	const struct HostSpec *spec; /* the host's settings, all defaults filled in */
 	bool writes;                 /* the caller means to act: a snapshot refuses */
+	bool supervises;             /* the caller stays and restarts guests itself */
 	struct runner *runner;       /* children of xen and of real storage live here */
 };
 

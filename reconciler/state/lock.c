@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool parent_make(const char *path)
@@ -58,4 +59,38 @@ int lock_take(const char *path, pid_t *holder)
 	if (!holder_write(fd) && errno != ENOSPC && errno != EDQUOT)
 		return -1;
 	return fd_take(&fd);
+}
+
+static void file_drop(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+/* A line of proc_locks(5): "1: FLOCK  ADVISORY  WRITE 812 fe:01:1234 0 EOF"; one who waits has an arrow in
+ * it. The device is not compared: some file systems tell another one there. */
+static bool names_lock(const char *line, pid_t holder, ino_t inode)
+{
+	char words[96];
+	(void)snprintf(words, sizeof(words), "FLOCK  ADVISORY  WRITE %d ", (int)holder);
+	const char *at = strstr(line, words);
+	if (!at || strstr(line, "->"))
+		return false;
+	(void)snprintf(words, sizeof(words), ":%ju ", (uintmax_t)inode);
+	return strstr(at, words) != NULL;
+}
+
+pid_t lock_holder(const char *path)
+{
+	struct stat found;
+	__attribute__((cleanup(file_drop))) FILE *locks = fopen("/proc/locks", "re");
+	FD_SCOPED fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	const pid_t holder = fd < 0 ? 0 : holder_read(fd);
+	char line[256];
+	if (!locks || !holder || fstat(fd, &found) != 0)
+		return 0;
+	while (fgets(line, sizeof(line), locks))
+		if (names_lock(line, holder, found.st_ino))
+			return holder;
+	return 0;
 }

@@ -109,3 +109,17 @@ Test(lock, a_path_that_cannot_be_used_is_an_error_and_no_holder)
 	cr_expect_eq(errno, ELOOP);
 	cr_expect_eq(holder, -1);
 }
+
+Test(lock, who_holds_it_can_be_asked_without_taking_it)
+{
+	int until;
+	cr_assert_eq(lock_holder("lock"), 0);
+	pid_t first = holder_start("lock", &until);
+	cr_assert_eq(lock_holder("lock"), first);
+	close(until);
+	cr_assert_eq(waitpid(first, NULL, 0), first);
+	/* the file is still there and names a pid, but nobody holds it */
+	cr_assert_eq(lock_holder("lock"), 0);
+	scratch_write("lock", "1\n");
+	cr_assert_eq(lock_holder("lock"), 0);
+}

@@ -6,6 +6,7 @@
 static struct host *xen_open(const struct host_options *options, struct report *report)
 {
 	(void)report;
+	const int supervision = options->spec->supervision;
 	struct arena *arena = arena_new();
 	struct xen_host *xen = arena_make(arena, struct xen_host);
 	*xen = (struct xen_host){.host = {.driver = &host_xen},
@@ -15,7 +16,8 @@ static struct host *xen_open(const struct host_options *options, struct report *
 		.owner = arena_text(arena, options->owner),
 		.run_dir = arena_text(arena, options->run_dir ? options->run_dir : "/run/xensteer"),
 		.memory_floor = options->spec->memoryFloor,
-		.monitors = options->spec->supervision != supervision_xensteer};
+		.monitors = supervision == supervision_xl ||
+			    (supervision == supervision_auto && !options->supervises)};
 	return &xen->host;
 }
 
