@@ -452,15 +452,21 @@ Test(kept, thousands_of_loads_hold_no_more_than_a_few)
 	cr_expect_eq(memory_of("b", false), 256);
 }
 
-/* Random edits. The model knows, per object, what a load must have: the form that was loaded without an error
- * last, unless its file came back good without it, or went away from a source that was whole. */
-enum { OBJECTS = 20, EDITS = 500, SEEDS = 4 };
+/* Random edits of twenty objects, two to a file. The model knows, per object, what a load must have: the form
+ * in which it was loaded without an error last, unless its file came back good without it, or went away from
+ * a source that was whole. */
+enum { FILES = 10, OBJECTS = 2, EDITS = 500, SEEDS = 4 };
 
-struct modelled {
-	int good;     /* memory as it was when it was good last, 0: never or forgotten */
-	bool present; /* its file is there */
-	bool whole;   /* its file is without an error */
-	int now;      /* what its file says; 0: the file is good and does not have it */
+enum document_state { DOCUMENT_ABSENT, DOCUMENT_BROKEN, DOCUMENT_GOOD, DOCUMENT_STATES };
+enum file_state { FILE_GONE, FILE_CUT, FILE_WHOLE };
+
+struct modelled_file {
+	enum file_state state;
+	struct {
+		enum document_state state;
+		int memory; /* as it is written, good or not */
+		int good;   /* as it was when it was good last; 0: never, or forgotten */
+	} object[OBJECTS];
 };
 
 static unsigned next_random(uint64_t *state)
@@ -469,54 +475,71 @@ static unsigned next_random(uint64_t *state)
 	return (unsigned)(*state >> 33);
 }
 
-static void edit(struct modelled *object, int index, uint64_t *random)
+static const char *object_name(int file, int index)
 {
-	const char *path = arena_format(arena, "m/%d.yaml", index);
-	const char *name = arena_format(arena, "d%d", index);
-	const int memory = 64 + (int)(next_random(random) % 1000);
-	const char *whole = domain(name, memory);
-	object->present = true;
-	switch (next_random(random) % 6) {
-	case 0: /* cut off before the end of its memory */
-		scratch_write(path, arena_copy(arena, whole,
-					    next_random(random) % (size_t)(strstr(whole, "MiB") - whole)));
-		object->whole = false;
-		break;
-	case 1:
-		scratch_write(path, domain_with(name, memory, ", memroy: 1"));
-		object->whole = false;
-		break;
-	case 2:
-		unlink(path);
-		object->present = false;
-		break;
-	case 3:
-		scratch_write(path, "# empty\n");
-		object->whole = true;
-		object->now = 0;
-		break;
-	default:
-		scratch_write(path, whole);
-		object->whole = true;
-		object->now = memory;
-	}
-	/* a cut in a comment's place would be a good file; this text has none, but nothing at all is cut too
-	 */
+	return arena_format(arena, "d%d-%d", file, index);
 }
 
-static void expect_modelled(struct modelled *objects, int step)
+static void edit(struct modelled_file *file, int number, uint64_t *random)
 {
-	bool all = true;
-	for (int i = 0; i < OBJECTS; i++)
-		all &= !objects[i].present || objects[i].whole;
-	cr_assert_eq(want->complete, all, "step %d", step);
+	const char *path = arena_format(arena, "m/%d.yaml", number);
+	const char *text = "# manifests\n";
 	for (int i = 0; i < OBJECTS; i++) {
-		struct modelled *object = &objects[i];
-		const bool today = object->present && object->whole;
-		if (today || (!object->present && all))
-			object->good = today ? object->now : 0;
-		const int has = memory_of(arena_format(arena, "d%d", i), !today);
-		cr_assert_eq(has, object->good, "step %d, object %d: %d, not %d", step, i, has, object->good);
+		if (!file->object[i].memory || next_random(random) % 2)
+			file->object[i].memory = 64 + (int)(next_random(random) % 1000);
+		/* mostly good ones */
+		const unsigned state = next_random(random) % (DOCUMENT_STATES + 3);
+		file->object[i].state = state < DOCUMENT_STATES ? (enum document_state)state : DOCUMENT_GOOD;
+		if (file->object[i].state != DOCUMENT_ABSENT)
+			text = documents(
+				text, domain_with(object_name(number, i), file->object[i].memory,
+					      file->object[i].state == DOCUMENT_BROKEN ? ", memroy: 1" : ""));
+	}
+	const unsigned state = next_random(random) % 6;
+	file->state = state <= FILE_WHOLE ? (enum file_state)state : FILE_WHOLE;
+	if (file->state == FILE_GONE) {
+		unlink(path);
+		return;
+	}
+	if (file->state == FILE_CUT) {
+		/* to nothing, or within the first document, before its memory is written */
+		const char *memory = strstr(text, "MiB");
+		size_t begins = strlen("# manifests\n---\n");
+		size_t size = memory ? next_random(random) % ((size_t)(memory - text) - begins) : 0;
+		text = arena_copy(arena, text, size ? begins + size : 0);
+	}
+	scratch_write(path, text);
+}
+
+static bool is_good(const struct modelled_file *file)
+{
+	if (file->state != FILE_WHOLE)
+		return false;
+	for (int i = 0; i < OBJECTS; i++)
+		if (file->object[i].state == DOCUMENT_BROKEN)
+			return false;
+	return true;
+}
+
+static void expect_modelled(struct modelled_file *files, int step)
+{
+	bool whole = true;
+	for (int i = 0; i < FILES; i++)
+		whole &= files[i].state == FILE_GONE || is_good(&files[i]);
+	cr_assert_eq(want->complete, whole, "step %d", step);
+	for (int i = 0; i < FILES; i++) {
+		struct modelled_file *file = &files[i];
+		for (int k = 0; k < OBJECTS; k++) {
+			const bool today =
+				file->state == FILE_WHOLE && file->object[k].state == DOCUMENT_GOOD;
+			if (today)
+				file->object[k].good = file->object[k].memory;
+			else if (file->state == FILE_GONE ? whole : is_good(file))
+				file->object[k].good = 0;
+			const int has = memory_of(object_name(i, k), !today);
+			cr_assert_eq(has, file->object[k].good, "step %d, object %d-%d: %d, not %d", step, i,
+				k, has, file->object[k].good);
+		}
 	}
 }
 
@@ -524,25 +547,31 @@ Test(kept, random_edits_of_twenty_objects)
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		uint64_t random = seed;
-		struct modelled objects[OBJECTS] = {0};
+		struct modelled_file files[FILES] = {0};
 		kept_free(kept);
 		kept = kept_new();
-		for (int i = 0; i < OBJECTS; i++)
+		for (int i = 0; i < FILES; i++)
 			unlink(arena_format(arena, "m/%d.yaml", i));
+		int wholes = 0, keeps = 0;
 		for (int step = 0; step < EDITS; step++) {
 			arena_reset(arena);
 			host = host_settings(arena, NULL, report);
 			for (unsigned count = next_random(&random) % 3 + 1; count; count--) {
-				int index = (int)(next_random(&random) % OBJECTS);
-				edit(&objects[index], index, &random);
+				int number = (int)(next_random(&random) % FILES);
+				edit(&files[number], number, &random);
 			}
 			/* now and then all is mended, or a source would hardly ever be whole */
 			if (next_random(&random) % 8 == 0)
-				for (int i = 0; i < OBJECTS; i++)
-					while (objects[i].present && !objects[i].whole)
-						edit(&objects[i], i, &random);
+				for (int i = 0; i < FILES; i++)
+					while (files[i].state != FILE_GONE && !is_good(&files[i]))
+						edit(&files[i], i, &random);
 			load();
-			expect_modelled(objects, step);
+			expect_modelled(files, step);
+			wholes += want->complete;
+			for (uint32_t i = 0; i < want->objects.count; i++)
+				keeps += ((const struct object *)want->objects.item[i])->kept;
 		}
+		cr_expect_gt(wholes, EDITS / 20, "the edits are such that both happens");
+		cr_expect_gt(keeps, EDITS / 2);
 	}
 }
