@@ -144,8 +144,21 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
 
+# the real daemons behind tests/unit/store.c, and what makes them run without Xen
+XENSTORED := $B/xenstored/xenstored $B/xenstored/shim.so $B/xenstored/oxenstored.conf
+$B/xenstored/xenstored: tests/tools/xenstored
+	$(if $V,,@echo "  APT  $@")
+	$Q$< $(@D)
+$B/xenstored/shim.so: tests/xenstored/shim.c
+	@mkdir -p $(@D)
+	$(if $V,,@echo "  LD   $@")
+	$Q$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -shared -fPIC -o $@ $<
+$B/xenstored/oxenstored.conf: tests/xenstored/oxenstored.conf
+	@mkdir -p $(@D)
+	@cp $< $@
+
 .PHONY: unit
-unit: $(UNIT) ## run the Criterion tests
+unit: $(UNIT) $(XENSTORED) ## run the Criterion tests
 	@rm -f $B/tests/sanitizer.*
 	@for t in $(UNIT); do ASAN_OPTIONS=log_path=$(abspath $B)/tests/sanitizer $$t || exit 1; done
 	@if ls $B/tests/sanitizer.* >/dev/null 2>&1; then cat $B/tests/sanitizer.*; exit 1; fi

@@ -107,7 +107,9 @@ static void destroy_absent(struct job *job)
 	struct list processes = {0};
 	xl_processes(arena, &processes);
 	const struct xl_process *monitor = xl_monitor(&processes, job->cfg, job->name);
-	const bool backends = job->domid && store_backends_left(job->xen->store, job->domid);
+	/* without xenstore nobody can tell, then or later: what is said of the mark says that too */
+	const bool backends = job->domid && store_reachable(job->xen->store) &&
+			      store_backends_left(job->xen->store, job->domid);
 	if (!monitor && !backends)
 		destroy_finish(job);
 	else if (runner_now() < job->deadline)

@@ -117,9 +117,11 @@ int64_t store_number(struct store *store, const char *format, ...)
 	return fits ? store_decimal(read_path(store, arena, 32, path)) : -1;
 }
 
+/* A handle proves nothing: the other end may have died since it was opened. */
 bool store_reachable(struct store *store)
 {
-	return talk(store) != NULL;
+	ARENA_SCOPED arena = arena_new();
+	return read_path(store, arena, 0, "/") || answered(errno);
 }
 
 struct list store_names(struct store *store, struct arena *arena, const char *format, ...)
@@ -136,6 +138,8 @@ struct list store_names(struct store *store, struct arena *arena, const char *fo
 		for (unsigned i = 0; found && i < count && i < NAMES_LIMIT; i++)
 			list_add(arena, &names, arena_text(arena, found[i]));
 		free(found);
+		if (found)
+			errno = 0;
 		if (found || !again(store, &tries))
 			break;
 	}
@@ -273,10 +277,12 @@ bool store_backends_left(struct store *store, int64_t domid)
 {
 	static const char *const kinds[] = {"vbd", "qdisk", "vif"};
 	ARENA_SCOPED arena = arena_new();
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (store_names(store, arena, "/local/domain/0/backend/%s/%lld", kinds[i], (long long)domid)
-				.count)
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		const struct list left = store_names(
+			store, arena, "/local/domain/0/backend/%s/%lld", kinds[i], (long long)domid);
+		if (left.count || (errno && errno != ENOENT))
 			return true;
+	}
 	return false;
 }
 

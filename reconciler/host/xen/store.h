@@ -10,7 +10,8 @@
 struct store;
 struct store *store_new(void); /* connects when it is first needed */
 void store_free(struct store *);
-bool store_reachable(struct store *); /* false: all that is read is missing for another reason */
+/* Does it answer now? If not, all that is read is missing for another reason than absence. */
+bool store_reachable(struct store *);
 
 /* The value of a node, at most `limit` bytes of it; NULL if there is none (errno ENOENT) or xenstore failed.
  */
@@ -20,7 +21,8 @@ char *store_read(struct store *, struct arena *, size_t limit, const char *forma
 int64_t store_number(struct store *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The number that a text of decimal digits is; -1 where it is none. */
 int64_t store_decimal(const char *text);
-/* Names below a node; none if it is not there. */
+/* Names below a node. None, with errno: 0 if there are none, ENOENT if it is not there, else they are not
+ * known. */
 struct list store_names(struct store *, struct arena *, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool store_write(struct store *, const char *path, const char *value) __attribute__((warn_unused_result));
@@ -53,7 +55,7 @@ struct store_device {
 };
 /* kind: "vbd" or "vif"; items are struct store_device. */
 struct list store_devices(struct store *, struct arena *, int64_t domid, const char *kind);
-/* Are backends of this (gone) domain left over? */
+/* Are backends of this (gone) domain left over? Also true where that is not known. */
 bool store_backends_left(struct store *, int64_t domid);
 /* Has it a QEMU? */
 bool store_device_model(struct store *, int64_t domid);
