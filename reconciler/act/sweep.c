@@ -1,5 +1,6 @@
-/* sweep: what was found and what is wanted go in, files of the state folder go away. Called when a converge
- * is over, so that a record that was written ahead of its domain is not taken from under it. */
+/* sweep: what was found and what is wanted go in, files of the state folder and leftovers of the host go
+ * away. Called when a converge is over, so that a record that was written ahead of its domain is not taken
+ * from under it. */
 #include "act/sweep.h"
 #include "state/record.h"
 #include <errno.h>
@@ -48,5 +49,20 @@ void sweep_records(const struct observer *observer, const struct want *want, con
 			report_warn(report, NULL, NULL, "remove the file by hand",
 				"the record of %s, which is gone, could not be removed: %s", record->name,
 				strerror(errno));
+	}
+}
+
+enum { SWEEP_LIMIT = 30000, SWEEP_PACE = 500 /* ms */ };
+
+void sweep_host(struct host *host, volatile const int *stop, struct report *report)
+{
+	const struct host_driver *driver = host->driver;
+	const int64_t until = driver->now(host) + SWEEP_LIMIT;
+	if (!driver->sweep)
+		return;
+	while (!driver->sweep(host, report) && driver->now(host) < until && !(stop && *stop)) {
+		ARENA_SCOPED arena = arena_new();
+		struct finished none = {.arena = arena};
+		driver->reap(host, driver->now(host) + SWEEP_PACE, &none);
 	}
 }

@@ -149,17 +149,18 @@ static void create_ended(struct job *job)
 	job_look(job, create_judge);
 }
 
-/* A monitor of this guest is still there: it restarts it just now, or is about to end. */
-static void create_await_monitor(struct job *job, const struct xl_process *monitor)
+/* An xl that another run of ours began still makes this guest; or its monitor is there, which restarts it
+ * just now or is about to end. */
+static void create_await(struct job *job, const struct xl_process *other)
 {
 	if (!job->since)
 		job->since = runner_now();
-	if (runner_now() - job->since < MONITOR_LIMIT)
+	if (runner_now() - job->since < (other->monitor ? MONITOR_LIMIT : CREATE_LIMIT))
 		job_sleep(job, 300, create_begin);
 	else
-		job_fail(job, OUTCOME_TRANSIENT, NULL,
-			"xl's monitor of it (process %lld) lives, but the domain does not",
-			(long long)monitor->pid);
+		job_fail(job, OUTCOME_TRANSIENT, NULL, "%s (process %lld) lives, but the domain does not",
+			other->monitor ? "xl's monitor of it" : "an xl that creates it",
+			(long long)other->pid);
 }
 
 static void create_examine(struct job *job)
@@ -170,18 +171,18 @@ static void create_examine(struct job *job)
 		return;
 	named = job->name ? xl_list_named(&job->xen->listing.domains, job->name) : NULL;
 	xl_processes(job->arena, &processes);
-	const struct xl_process *monitor = xl_monitor(&processes, job->cfg, NULL);
+	const struct xl_process *other = xl_of(&processes, job->cfg);
 	if (listed && job->since && listed->power == found_power_Running)
-		job_done(job, "xl's monitor has restarted it meanwhile");
-	else if (listed && !(job->since && monitor))
+		job_done(job, "an xl that was at it before has made it meanwhile");
+	else if (listed && !(other && (job->since || !other->monitor)))
 		job_fail(job, OUTCOME_TRANSIENT, NULL,
 			"a domain with its UUID is there already: domain %lld, %s", (long long)listed->domid,
 			choice_found_power[listed->power]);
 	else if (named && !listed)
 		job_fail(job, OUTCOME_TERMINAL, "rename one of them", "domain %lld (%s) has the name %s",
 			(long long)named->domid, named->uuid, job->name);
-	else if (monitor)
-		create_await_monitor(job, monitor);
+	else if (other)
+		create_await(job, other);
 	else if (write_mark(job))
 		job_run(job,
 			job_xl(job, "create", job->xen->monitors ? job->cfg : "-e",

@@ -14,6 +14,7 @@ static struct host *xen_open(const struct host_options *options, struct report *
 		.runner = options->runner,
 		.store = store_new(),
 		.owner = arena_text(arena, options->owner),
+		.state_dir = arena_text(arena, options->state_dir),
 		.run_dir = arena_text(arena, options->run_dir ? options->run_dir : "/run/xensteer"),
 		.memory_floor = options->spec->memoryFloor,
 		.monitors = supervision == supervision_xl ||
@@ -63,6 +64,7 @@ const struct host_driver host_xen = {
 	.drain = xen_drain,
 	.begin = xen_begin,
 	.reap = xen_reap,
+	.sweep = xen_sweep,
 	.now = xen_now,
 	.storage = xen_storage,
 	.close = xen_close,

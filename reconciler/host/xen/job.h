@@ -28,7 +28,9 @@ struct job {
 	const struct wanted_domain *domain;
 	struct links links;
 	int64_t domid, since;
-	int tries, misses;
+	int tries, misses, releases;
+	struct list files;   /* const char *: behind the disks of what is destroyed */
+	struct list loops;   /* struct loop_device: on those files, perhaps left over */
 	const char *trouble; /* what a program said that may turn out not to matter */
 	enum outcome trouble_outcome;
 

@@ -14,6 +14,7 @@
 #include "host/xen/dom0.h"
 #include "host/xen/xen.h"
 #include "host/xen/xl_describe.h"
+#include "model/format.h"
 #include "model/node.h"
 #include "model/quantity.h"
 #include <glob.h>
@@ -24,11 +25,10 @@
 
 enum { LIST_DEADLINE = 10000, DESCRIBE_DEADLINE = 20000, INFO_DEADLINE = 10000 /* ms */ };
 
-static bool unknown(
-	struct have *have, const char *const *argv, const struct run_result *result, const char *error)
+static bool unknown(struct have *have, const char *const *argv, const struct run_result *result)
 {
 	have->known = false;
-	have->why_unknown = error ? error : xl_failure(have->arena, argv, result);
+	have->why_unknown = xl_failure(have->arena, argv, result);
 	return false;
 }
 
@@ -86,7 +86,7 @@ static bool know_host(struct xen_host *xen, struct have *have)
 	struct run_result result;
 	char name[256] = "";
 	if (!run_wait(have->arena, argv, INFO_DEADLINE, &result))
-		return unknown(have, argv, &result, NULL);
+		return unknown(have, argv, &result);
 	if (gethostname(name, sizeof(name) - 1) == 0)
 		KNOW(facts, HostFacts, name, arena_text(have->arena, name));
 	KNOW(facts, HostFacts, owner, arena_text(have->arena, xen->owner));
@@ -183,24 +183,61 @@ static void know_domain(struct xen_host *xen, struct have *have, const struct li
 	list_add(have->arena, &have->found->domains, domain);
 }
 
+/* An xl of ours that makes a guest or watches one that is not listed: the guest may come at any moment. One
+ * that watched and is gone by now has ended with its guest; one that built has perhaps just made it. */
+static void know_coming(struct xen_host *xen, struct have *have, const struct list *listed,
+	const struct list *processes, uint32_t since)
+{
+	const char *folder = arena_format(have->arena, "%s/cfg/", xen->run_dir);
+	const size_t size = strlen(folder);
+	for (uint32_t i = 0; i < processes->count; i++) {
+		const struct xl_process *process = processes->item[i];
+		if ((process->monitor && i < since) || strncmp(process->cfg, folder, size) != 0 ||
+			strlen(process->cfg) < size + UID_SIZE - 1)
+			continue;
+		const char *uuid = arena_copy(have->arena, process->cfg + size, UID_SIZE - 1);
+		unsigned same;
+		bool told = xl_list_find(listed, uuid, &same) || !format_uuid.is(uuid);
+		for (uint32_t k = 0; k < have->found->domains.count && !told; k++)
+			told = strcmp(((struct HaveDomain *)have->found->domains.item[k])->uuid, uuid) == 0;
+		if (told)
+			continue;
+		struct HaveDomain *domain = type_new(have->arena, &type_HaveDomain);
+		KNOW(domain, HaveDomain, uuid, uuid);
+		know_mark(xen, have, domain);
+		list_add(have->arena, &have->found->domains, domain);
+	}
+}
+
+bool xen_list(struct arena *arena, struct list *listed, const char **error)
+{
+	static const char *const argv[] = {"xl", "list", "-v", NULL};
+	struct run_result result;
+	if (run_wait(arena, argv, LIST_DEADLINE, &result))
+		return xl_list_parse(arena, result.output, listed, error);
+	*error = xl_failure(arena, argv, &result);
+	return false;
+}
+
 /* Absence from the descriptions proves nothing by itself; that the program ran to its end does, for
  * halfBuilt. */
 static bool know_domains(struct xen_host *xen, struct have *have)
 {
-	static const char *const list[] = {"xl", "list", "-v", NULL}, *const describe[] = {
-									      "xl", "list", "-l", NULL};
+	static const char *const describe[] = {"xl", "list", "-l", NULL};
 	struct run_result result;
 	struct list listed, described = {0};
-	const char *error = NULL;
 	/* looked for around both runs: who begins to build between them must be seen as well as who has just
 	 * ended */
 	struct list processes = {0};
 	xl_processes(have->arena, &processes);
-	if (!run_wait(have->arena, list, LIST_DEADLINE, &result))
-		return unknown(have, list, &result, NULL);
-	if (!xl_list_parse(have->arena, result.output, &listed, &error))
-		return unknown(have, list, &result, error);
+	const uint32_t before = processes.count;
+	if (!xen_list(have->arena, &listed, &have->why_unknown)) {
+		have->known = false;
+		return false;
+	}
 	xl_processes(have->arena, &processes);
+	know_coming(xen, have, &listed, &processes, before);
+	const char *error = NULL;
 	bool complete = run_wait(have->arena, describe, DESCRIBE_DEADLINE, &result) && !result.truncated &&
 			xl_describe_list(have->arena, result.output, result.output_size, &described, &error);
 	xl_processes(have->arena, &processes);

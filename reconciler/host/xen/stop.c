@@ -1,9 +1,11 @@
 /* Ending a guest: asked first, then destroyed. Both look before they act, because xl waits a minute for
  * guests that cannot hear; both end by what is seen, because xl's exit status says neither that a guest
  * stopped nor that it did not. A monitor of xl that lives may bring a guest back that is absent now: it is
- * waited for. */
+ * waited for. What an xl that was killed left of a guest goes with it: its scripts are waited for, its
+ * backends and loop devices are released. */
 #include "base/file.h"
 #include "host/xen/job.h"
+#include "host/xen/loops.h"
 #include <errno.h>
 #include <string.h>
 
@@ -12,6 +14,10 @@ enum {
 	ACKNOWLEDGE_LIMIT = 65000, /* xl itself gives up after 60 s */
 	DESTROY_LIMIT = 120000,
 	DESTROY_TRIES = 3,
+	SCRIPTS_LIMIT = 45000,  /* xl itself gives a hotplug script 40 s */
+	BACKENDS_LIMIT = 15000, /* after that nobody takes them away any more */
+	RELEASE_LIMIT = 10000,
+	RELEASES = 16,      /* runs of losetup */
 	REQUEST_LIMIT = 64, /* bytes of control/shutdown, which the guest may write */
 };
 
@@ -100,6 +106,54 @@ static void destroy_finish(struct job *job)
 		job_done(job, unmarked ? NULL : "its mark in xenstore could not be removed");
 }
 
+static void destroy_released(struct job *job)
+{
+	note_trouble(job);
+	job->releases++;
+	destroy_begin(job);
+}
+
+/* A list that began after the loop devices were seen, and after the scripts that made them ended: whoever has
+ * one by now is in it, and has told xenstore. */
+static void destroy_unused(struct job *job)
+{
+	const struct listed *listed;
+	struct list domids = {0};
+	const struct list *all = &job->xen->listing.domains;
+	if (!job_listed(job, &listed))
+		return;
+	for (uint32_t i = 0; i < all->count; i++)
+		list_add(job->arena, &domids, &((struct listed *)all->item[i])->domid);
+	loops_spare(&job->loops, job->xen->store, job->arena, &domids);
+	loops_spare_claimed(&job->loops);
+	const struct loop_device *loop = job->loops.count ? job->loops.item[0] : NULL;
+	if (!loop)
+		destroy_finish(job);
+	else if (job->releases >= RELEASES)
+		job_fail(job, OUTCOME_TRANSIENT, NULL, "the domain is gone, but its %s is not: %s",
+			loop->device, job->trouble ? job->trouble : "");
+	else
+		job_run(job, loop_release(job->arena, loop), RELEASE_LIMIT, destroy_released);
+}
+
+/* Loop devices that its killed xl made and told nobody of. */
+static void destroy_release(struct job *job)
+{
+	job->loops = (struct list){0};
+	if (job->files.count)
+		loops_read(job->arena, "", &job->loops);
+	loops_keep(&job->loops, NULL, &job->files);
+	if (!job->loops.count)
+		destroy_finish(job);
+	else if (!hotplug_runs("", -1))
+		job_look(job, destroy_unused);
+	else if (runner_now() < job->deadline)
+		job_sleep(job, PACE, destroy_begin);
+	else
+		job_fail(job, OUTCOME_TRANSIENT, NULL,
+			"the domain is gone, but scripts of Xen have not ended");
+}
+
 /* Nothing of it is listed. Disks may be used again when the backends are gone. */
 static void destroy_absent(struct job *job)
 {
@@ -110,11 +164,15 @@ static void destroy_absent(struct job *job)
 	/* without xenstore nobody can tell, then or later: what is said of the mark says that too */
 	const bool backends = job->domid && store_reachable(job->xen->store) &&
 			      store_backends_left(job->xen->store, job->domid);
-	if (!monitor && !backends)
-		destroy_finish(job);
-	else if (runner_now() < job->deadline)
+	const bool scripts = job->domid && hotplug_runs("", job->domid);
+	const bool late = runner_now() >= job->deadline;
+	if (!monitor && !scripts && backends && runner_now() - job->since > BACKENDS_LIMIT)
+		store_backends_remove(job->xen->store, job->domid);
+	if (!monitor && !backends && !scripts)
+		destroy_release(job);
+	else if (!late)
 		job_sleep(job, PACE, destroy_begin);
-	else if (backends)
+	else if (backends || scripts)
 		job_fail(job, OUTCOME_TRANSIENT, NULL, "the domain is gone, but its devices are not");
 	else
 		job_fail(job, OUTCOME_TRANSIENT, NULL,
@@ -147,7 +205,12 @@ static void destroy_look(struct job *job)
 	} else if (job->tries && listed->domid == job->domid &&
 		   (listed->power == found_power_Dying || runner_now() - job->since < 2000)) {
 		job_sleep(job, PACE, destroy_begin);
+	} else if (hotplug_runs("", listed->domid) && runner_now() - job->begun < SCRIPTS_LIMIT) {
+		/* the scripts of a killed xl go on, and would make devices of what is destroyed under them */
+		job_sleep(job, PACE, destroy_begin);
 	} else {
+		if (job->domid != listed->domid)
+			loops_files(job->xen->store, job->arena, listed->domid, &job->files);
 		job->domid = listed->domid;
 		job_run(job, job_xl(job, "destroy", job_domid(job, listed->domid), NULL, NULL), DESTROY_LIMIT,
 			destroy_ended);

@@ -273,17 +273,30 @@ struct list store_devices(struct store *store, struct arena *arena, int64_t domi
 	return devices;
 }
 
+static const char *const backend_kinds[] = {"vbd", "qdisk", "vif"};
+
 bool store_backends_left(struct store *store, int64_t domid)
 {
-	static const char *const kinds[] = {"vbd", "qdisk", "vif"};
 	ARENA_SCOPED arena = arena_new();
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+	for (size_t i = 0; i < sizeof(backend_kinds) / sizeof(*backend_kinds); i++) {
 		const struct list left = store_names(
-			store, arena, "/local/domain/0/backend/%s/%lld", kinds[i], (long long)domid);
+			store, arena, "/local/domain/0/backend/%s/%lld", backend_kinds[i], (long long)domid);
 		if (left.count || (errno && errno != ENOENT))
 			return true;
 	}
 	return false;
+}
+
+void store_backends_remove(struct store *store, int64_t domid)
+{
+	ARENA_SCOPED arena = arena_new();
+	for (size_t i = 0; i < sizeof(backend_kinds) / sizeof(*backend_kinds); i++) {
+		const char *path = arena_format(
+			arena, "/local/domain/0/backend/%s/%lld", backend_kinds[i], (long long)domid);
+		int tries = 0;
+		while (!(talk(store) && xs_rm(store->talk, XBT_NULL, path)) && again(store, &tries))
+			;
+	}
 }
 
 bool store_device_model(struct store *store, int64_t domid)

@@ -57,5 +57,7 @@ struct store_device {
 struct list store_devices(struct store *, struct arena *, int64_t domid, const char *kind);
 /* Are backends of this (gone) domain left over? Also true where that is not known. */
 bool store_backends_left(struct store *, int64_t domid);
+/* Removes them: for a domain that is gone, and whose toolstack was killed. */
+void store_backends_remove(struct store *, int64_t domid);
 /* Has it a QEMU? */
 bool store_device_model(struct store *, int64_t domid);

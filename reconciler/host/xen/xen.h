@@ -22,15 +22,20 @@ struct xen_host {
 	struct arena *arena;
 	struct runner *runner;
 	struct store *store;
-	const char *owner, *run_dir;
-	int64_t memory_floor; /* bytes */
-	bool monitors;        /* xl's monitors restart guests; false: created with -e */
+	const char *owner, *run_dir, *state_dir; /* state_dir: NULL if none was given */
+	int64_t memory_floor;                    /* bytes */
+	bool monitors;                           /* xl's monitors restart guests; false: created with -e */
 	struct listing listing;
 	struct job *jobs;
 };
 
 /* Observation (observe.c). */
 void xen_observe(struct host *, const struct want *, struct have *);
+/* Which domains exist (struct listed). false, with *error in the arena, if that is not known. */
+bool xen_list(struct arena *, struct list *listed, const char **error) __attribute__((warn_unused_result));
+
+/* Loop devices that killed programs left (sweep.c). */
+bool xen_sweep(struct host *, struct report *);
 
 /* Actions (jobs.c). */
 void xen_begin(struct host *, const struct action *, const struct links *);
@@ -48,6 +53,8 @@ struct xl_process {
 };
 /* Adds all that create, restore or receive guests (struct xl_process). */
 void xl_processes(struct arena *, struct list *);
+/* One that makes the domain of exactly this cfg, or watches it; NULL if none. */
+const struct xl_process *xl_of(const struct list *, const char *cfg);
 /* The monitor of a domain that was created from this cfg or has this name; NULL if none. */
 const struct xl_process *xl_monitor(const struct list *, const char *cfg, const char *name);
 /* May a process be building a domain of this name right now? name NULL: any of them may. */

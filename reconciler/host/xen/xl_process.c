@@ -87,6 +87,16 @@ void xl_processes(struct arena *arena, struct list *found)
 	}
 }
 
+const struct xl_process *xl_of(const struct list *processes, const char *cfg)
+{
+	for (uint32_t i = 0; i < processes->count; i++) {
+		const struct xl_process *process = processes->item[i];
+		if (text_equal(process->cfg, cfg))
+			return process;
+	}
+	return NULL;
+}
+
 const struct xl_process *xl_monitor(const struct list *processes, const char *cfg, const char *name)
 {
 	for (uint32_t i = 0; i < processes->count; i++) {

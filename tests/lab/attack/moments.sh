@@ -97,6 +97,7 @@ not_clean_down() { # with nothing wanted
 	[[ -z $(xenstore-list /libxl 2>/dev/null) ]] || echo "libxl: $(xenstore-list /libxl | xargs)"
 	[[ -z $(xenstore-list /tool/xensteer/default 2>/dev/null) ]] || echo "a mark"
 	[[ -z $(ls "$state/domains" "$state/volumes" | grep -v :) ]] || echo "state: $(find "$state" -mindepth 2 | xargs)"
+	[[ -z $(ls /var/lib/xen/userdata-* 2>/dev/null) ]] || echo "userdata: $(ls /var/lib/xen/userdata-* | xargs)"
 	[[ -z $(ls -A /run/xensteer/cfg 2>/dev/null) ]] || echo "run: $(ls -A /run/xensteer/cfg | xargs)"
 	[[ -z $(stray) ]] || echo "processes: $(stray | xargs)"
 	losetup /dev/loop7 >/dev/null 2>&1 || echo "the stranger's loop is gone"
@@ -108,29 +109,25 @@ killed_xensteer() { # MS: apply, killed after that time
 	sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"
 	kill -9 $pid 2>/dev/null
 	right_after >/tmp/right-after
-	wait $pid 2>/dev/null
-}
+	wait $pid
+} 2>/dev/null
 
 killed_xl() { # SUBCOMMAND MS: apply, its xl killed so long after it began, with all its process group
 	xensteer apply --config "$settings" "$manifests" >/tmp/attacked 2>&1 &
 	local pid=$! xl=
 	while [[ -d /proc/$pid && -z $xl ]]; do
-		xl=$(pgrep -P $pid -f "^xl $1 ") || sleep 0.02
+		xl=$(pgrep -P $pid -f "xl $1 ") || sleep 0.02
 	done
 	sleep "$(($2 / 1000)).$(printf %03d $(($2 % 1000)))"
 	[[ -z $xl ]] || kill -9 -- "-$xl" 2>/dev/null
 	right_after >/tmp/right-after
-	wait $pid 2>/dev/null
-}
+	wait $pid
+} 2>/dev/null
 
 follow() { # WHAT MS up|down: the next apply, and its row; counts in `bad`
 	local begun status=0 wrong
 	begun=$(milliseconds)
-	if [[ $3 == up ]]; then
-		steer apply >/tmp/next 2>&1 || status=$?
-	else
-		steer apply >/tmp/next 2>&1 || status=$?
-	fi
+	steer apply >/tmp/next 2>&1 || status=$?
 	local taken=$(($(milliseconds) - begun))
 	wrong=$("not_clean_$3" | tr '\n' ';')
 	# shellcheck disable=SC2059
@@ -141,11 +138,6 @@ follow() { # WHAT MS up|down: the next apply, and its row; counts in `bad`
 		sed 's/^/    # next: /' /tmp/next | tail -n 12
 	fi
 	moments=$((${moments:-0} + 1))
-}
-
-force_up() { # a world with the guest, whatever there was
-	guest_wanted
-	steer apply >/dev/null 2>&1 || steer apply >/dev/null 2>&1
 }
 
 measure() { # how long both take undisturbed: $create_ms, $remove_ms

@@ -1,0 +1,52 @@
+/* What killed programs left on a host beyond any one domain: loop devices on files of our volumes that no domain
+ * uses. xl's block script makes such a device first and tells xenstore of it afterwards: as long as any script runs,
+ * nothing is released. */
+#include "host/xen/loops.h"
+#include "host/xen/xen.h"
+#include <stdlib.h>
+
+enum { RELEASE_LIMIT = 10000 /* ms */ };
+
+static char *volumes_folder(const struct xen_host *xen, struct arena *arena)
+{
+	char *whole = xen->state_dir ? realpath(arena_format(arena, "%s/volumes", xen->state_dir), NULL) : NULL;
+	char *folder = arena_text(arena, whole);
+	free(whole);
+	return folder;
+}
+
+bool xen_sweep(struct host *host, struct report *report)
+{
+	struct xen_host *xen = (struct xen_host *)host;
+	ARENA_SCOPED arena = arena_new();
+	struct list loops = {0}, listed, domids = {0};
+	const char *folder = volumes_folder(xen, arena), *error;
+	if (folder)
+		loops_read(arena, "", &loops);
+	loops_keep(&loops, folder, NULL);
+	/* the scripts of an xl that was killed go on: what they are about to make is not seen yet */
+	if (hotplug_runs("", -1))
+		return false;
+	if (!loops.count)
+		return true;
+	/* the list begins after that: who has one of these by now is in it, and has told xenstore */
+	if (!xen_list(arena, &listed, &error))
+		return false;
+	for (uint32_t i = 0; i < listed.count; i++)
+		list_add(arena, &domids, &((struct listed *)listed.item[i])->domid);
+	loops_spare(&loops, xen->store, arena, &domids);
+	loops_spare_claimed(&loops);
+	for (uint32_t i = 0; i < loops.count; i++) {
+		const struct loop_device *loop = loops.item[i];
+		const char *const *argv = loop_release(arena, loop);
+		struct run_result result;
+		if (run_wait(arena, argv, RELEASE_LIMIT, &result))
+			report_note(report, NULL, NULL, NULL,
+				"%s was released: a program that was killed had left it on %s", loop->device,
+				loop->file);
+		else
+			report_warn(report, NULL, NULL, "release it by hand", "%s is left over on %s: %s",
+				loop->device, loop->file, run_failure(arena, argv, &result));
+	}
+	return true;
+}
