@@ -13,6 +13,7 @@ static struct host *xen_open(const struct host_options *options, struct report *
 		.arena = arena,
 		.runner = options->runner,
 		.store = store_new(),
+		.cache = cache_new(),
 		.owner = arena_text(arena, options->owner),
 		.state_dir = arena_text(arena, options->state_dir),
 		.run_dir = arena_text(arena, options->run_dir ? options->run_dir : "/run/xensteer"),
@@ -27,6 +28,7 @@ static void xen_close(struct host *host)
 	struct xen_host *xen = (struct xen_host *)host;
 	xen_jobs_free(xen);
 	store_free(xen->store);
+	cache_free(xen->cache);
 	arena_free(xen->arena);
 }
 

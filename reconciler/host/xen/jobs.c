@@ -196,6 +196,7 @@ void xen_begin(struct host *host, const struct action *action, const struct link
 			links_set(&job->links, disk->volume->uid, link);
 	}
 	xen->jobs = job;
+	cache_forget(xen->cache, job->uuid);
 	if (xen_can(action->verb))
 		first_steps[action->verb](job);
 	else
@@ -293,6 +294,7 @@ static bool jobs_take(struct xen_host *xen, struct finished *done)
 			.hint = arena_text(arena, job->hint),
 			.arena = arena};
 		*at = job->next;
+		cache_forget(xen->cache, job->uuid);
 		job_free(job);
 		return true;
 	}

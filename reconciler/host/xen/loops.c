@@ -1,5 +1,5 @@
-/* Loop devices and the scripts that make them: what /sys/block, /proc and xenstore say goes in, lists of what may be
- * released come out. Nothing is released here. Whatever cannot be told counts as in use. */
+/* Loop devices and the scripts that make them: what /sys/block, /proc and xenstore say goes in, lists of what
+ * may be released come out. Nothing is released here. Whatever cannot be told counts as in use. */
 #include "host/xen/loops.h"
 #include "base/file.h"
 #include <dirent.h>
@@ -26,12 +26,13 @@ void loops_read(struct arena *arena, const char *root, struct list *loops)
 {
 	DIR_SCOPED blocks = opendir(arena_format(arena, "%s/sys/block", root));
 	for (struct dirent *entry; blocks && (entry = readdir(blocks));) {
-		const int64_t number = text_starts(entry->d_name, "loop") ? store_decimal(entry->d_name + 4) : -1;
+		const int64_t number =
+			text_starts(entry->d_name, "loop") ? store_decimal(entry->d_name + 4) : -1;
 		if (number < 0)
 			continue;
 		char *file = file_read(arena,
-			arena_format(arena, "%s/sys/block/%s/loop/backing_file", root, entry->d_name), FILE_LIMIT,
-			NULL);
+			arena_format(arena, "%s/sys/block/%s/loop/backing_file", root, entry->d_name),
+			FILE_LIMIT, NULL);
 		if (!file || !*file)
 			continue;
 		file[strcspn(file, "\n")] = '\0';
@@ -46,7 +47,8 @@ void loops_read(struct arena *arena, const char *root, struct list *loops)
 	}
 }
 
-static void keep_where(struct list *loops, bool (*keep)(const struct loop_device *, const void *), const void *with)
+static void keep_where(
+	struct list *loops, bool (*keep)(const struct loop_device *, const void *), const void *with)
 {
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < loops->count; i++)
@@ -88,10 +90,12 @@ void loops_spare(struct list *loops, struct store *store, struct arena *arena, c
 		loops->count = 0;
 	for (uint32_t i = 0; loops->count && i < domids->count; i++) {
 		const long long domid = (long long)*(const int64_t *)domids->item[i];
-		const struct list disks = store_names(store, arena, "/local/domain/0/backend/vbd/%lld", domid);
+		const struct list disks =
+			store_names(store, arena, "/local/domain/0/backend/vbd/%lld", domid);
 		for (uint32_t k = 0; k < disks.count; k++) {
 			const char *device = store_read(store, arena, PARAMS_LIMIT,
-				"/local/domain/0/backend/vbd/%lld/%s/node", domid, (const char *)disks.item[k]);
+				"/local/domain/0/backend/vbd/%lld/%s/node", domid,
+				(const char *)disks.item[k]);
 			if (device)
 				keep_where(loops, is_other_device, device);
 		}
@@ -125,8 +129,9 @@ void loops_files(struct store *store, struct arena *arena, int64_t domid, struct
 	const struct list disks =
 		store_names(store, arena, "/local/domain/0/backend/vbd/%lld", (long long)domid);
 	for (uint32_t i = 0; i < disks.count; i++) {
-		const char *file = store_read(store, arena, PARAMS_LIMIT, "/local/domain/0/backend/vbd/%lld/%s/params",
-			(long long)domid, (const char *)disks.item[i]);
+		const char *file =
+			store_read(store, arena, PARAMS_LIMIT, "/local/domain/0/backend/vbd/%lld/%s/params",
+				(long long)domid, (const char *)disks.item[i]);
 		char *whole = file && *file == '/' ? realpath(file, NULL) : NULL;
 		if (whole)
 			list_add(arena, files, arena_text(arena, whole));
@@ -161,15 +166,17 @@ int64_t hotplug_runs(const char *root, int64_t domid)
 		if (pid <= 0)
 			continue;
 		arena_reset(arena);
-		const char *arguments = file_read(
-			arena, arena_format(arena, "%s/proc/%s/cmdline", root, entry->d_name), FILE_LIMIT, &size);
+		const char *arguments = file_read(arena,
+			arena_format(arena, "%s/proc/%s/cmdline", root, entry->d_name), FILE_LIMIT, &size);
 		/* the interpreter first, then the script */
-		const char *script = arguments && strlen(arguments) + 1 < size ? arguments + strlen(arguments) + 1 : "";
+		const char *script =
+			arguments && strlen(arguments) + 1 < size ? arguments + strlen(arguments) + 1 : "";
 		if (!text_starts(script, "/etc/xen/scripts/") &&
 			!(arguments && text_starts(arguments, "/etc/xen/scripts/")))
 			continue;
-		const char *environment = file_read(arena,
-			arena_format(arena, "%s/proc/%s/environ", root, entry->d_name), 16 * FILE_LIMIT, &size);
+		const char *environment =
+			file_read(arena, arena_format(arena, "%s/proc/%s/environ", root, entry->d_name),
+				16 * FILE_LIMIT, &size);
 		const int64_t found = environment ? hotplug_domid(environment, size) : -1;
 		if (domid < 0 ? environment != NULL : found == domid)
 			return pid;

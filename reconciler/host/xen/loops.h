@@ -1,5 +1,5 @@
-/* Loop devices. xl's block script gives each raw file one, and tells xenstore which when it has it: an xl or a
- * script that is killed in between leaves a loop device that nobody will ever release. */
+/* Loop devices. xl's block script gives each raw file one, and tells xenstore which when it has it: an xl or
+ * a script that is killed in between leaves a loop device that nobody will ever release. */
 #pragma once
 #include "base/arena.h"
 #include "base/text.h"

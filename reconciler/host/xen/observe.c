@@ -23,14 +23,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { LIST_DEADLINE = 10000, DESCRIBE_DEADLINE = 20000, INFO_DEADLINE = 10000 /* ms */ };
-
-static bool unknown(struct have *have, const char *const *argv, const struct run_result *result)
-{
-	have->known = false;
-	have->why_unknown = xl_failure(have->arena, argv, result);
-	return false;
-}
+enum { LIST_DEADLINE = 10000 /* ms */ };
 
 static void know_bridges(struct have *have, struct HostFacts *facts)
 {
@@ -79,22 +72,21 @@ static int64_t info_number(struct arena *arena, const char *text, const char *ke
 	return store_decimal(value);
 }
 
-static bool know_host(struct xen_host *xen, struct have *have)
+static bool know_host(struct xen_host *xen, struct have *have, const struct list *listed)
 {
-	static const char *const argv[] = {"xl", "info", NULL};
 	struct HostFacts *facts = have->found->host;
-	struct run_result result;
 	char name[256] = "";
-	if (!run_wait(have->arena, argv, INFO_DEADLINE, &result))
-		return unknown(have, argv, &result);
+	const char *info = cache_info(xen->cache, have->arena, listed, runner_now(), &have->why_unknown);
+	if (!info)
+		return false;
 	if (gethostname(name, sizeof(name) - 1) == 0)
 		KNOW(facts, HostFacts, name, arena_text(have->arena, name));
 	KNOW(facts, HostFacts, owner, arena_text(have->arena, xen->owner));
 	KNOW(facts, HostFacts, driver, "xen");
-	const char *version = info_value(have->arena, result.output, "xen_version");
-	int64_t cpus = info_number(have->arena, result.output, "nr_cpus");
-	int64_t memory = info_number(have->arena, result.output, "total_memory");
-	int64_t left = info_number(have->arena, result.output, "free_memory");
+	const char *version = info_value(have->arena, info, "xen_version");
+	int64_t cpus = info_number(have->arena, info, "nr_cpus");
+	int64_t memory = info_number(have->arena, info, "total_memory");
+	int64_t left = info_number(have->arena, info, "free_memory");
 	if (version)
 		KNOW(facts, HostFacts, xen, version);
 	if (cpus >= 0)
@@ -221,28 +213,25 @@ bool xen_list(struct arena *arena, struct list *listed, const char **error)
 
 /* Absence from the descriptions proves nothing by itself; that the program ran to its end does, for
  * halfBuilt. */
-static bool know_domains(struct xen_host *xen, struct have *have)
+static bool know_domains(struct xen_host *xen, struct have *have, struct list *listed)
 {
-	static const char *const describe[] = {"xl", "list", "-l", NULL};
-	struct run_result result;
-	struct list listed, described = {0};
+	struct list described = {0};
 	/* looked for around both runs: who begins to build between them must be seen as well as who has just
 	 * ended */
 	struct list processes = {0};
 	xl_processes(have->arena, &processes);
 	const uint32_t before = processes.count;
-	if (!xen_list(have->arena, &listed, &have->why_unknown)) {
-		have->known = false;
+	if (!xen_list(have->arena, listed, &have->why_unknown))
 		return false;
-	}
 	xl_processes(have->arena, &processes);
-	know_coming(xen, have, &listed, &processes, before);
-	const char *error = NULL;
-	bool complete = run_wait(have->arena, describe, DESCRIBE_DEADLINE, &result) && !result.truncated &&
-			xl_describe_list(have->arena, result.output, result.output_size, &described, &error);
-	xl_processes(have->arena, &processes);
-	for (uint32_t i = 0; i < listed.count; i++)
-		know_domain(xen, have, listed.item[i], description(&described, listed.item[i]), complete,
+	know_coming(xen, have, listed, &processes, before);
+	bool asked;
+	const bool complete =
+		cache_describe(xen->cache, xen->store, have->arena, listed, runner_now(), &described, &asked);
+	if (asked)
+		xl_processes(have->arena, &processes);
+	for (uint32_t i = 0; i < listed->count; i++)
+		know_domain(xen, have, listed->item[i], description(&described, listed->item[i]), complete,
 			&processes);
 	have->found->at[Observation_domains] = &mark_observed;
 	return true;
@@ -280,8 +269,9 @@ static void know_files(struct have *have, const struct want *want)
 void xen_observe(struct host *host, const struct want *want, struct have *have)
 {
 	struct xen_host *xen = (struct xen_host *)host;
-	have->known = true;
-	if (!know_domains(xen, have) || !know_host(xen, have))
+	struct list listed = {0};
+	have->known = know_domains(xen, have, &listed) && know_host(xen, have, &listed);
+	if (!have->known)
 		have->found->domains = (struct list){0};
 	know_files(have, want);
 	dom0_uses(have, "");

@@ -1,6 +1,6 @@
-/* What killed programs left on a host beyond any one domain: loop devices on files of our volumes that no domain
- * uses. xl's block script makes such a device first and tells xenstore of it afterwards: as long as any script runs,
- * nothing is released. */
+/* What killed programs left on a host beyond any one domain: loop devices on files of our volumes that no
+ * domain uses. xl's block script makes such a device first and tells xenstore of it afterwards: as long as
+ * any script runs, nothing is released. */
 #include "host/xen/loops.h"
 #include "host/xen/xen.h"
 #include <stdlib.h>
@@ -9,7 +9,8 @@ enum { RELEASE_LIMIT = 10000 /* ms */ };
 
 static char *volumes_folder(const struct xen_host *xen, struct arena *arena)
 {
-	char *whole = xen->state_dir ? realpath(arena_format(arena, "%s/volumes", xen->state_dir), NULL) : NULL;
+	char *whole =
+		xen->state_dir ? realpath(arena_format(arena, "%s/volumes", xen->state_dir), NULL) : NULL;
 	char *folder = arena_text(arena, whole);
 	free(whole);
 	return folder;

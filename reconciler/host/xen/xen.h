@@ -2,6 +2,7 @@
  * listing of the domains that all of them look at. */
 #pragma once
 #include "host/host.h"
+#include "host/xen/cache.h"
 #include "host/xen/store.h"
 #include "host/xen/xl_list.h"
 
@@ -25,6 +26,7 @@ struct xen_host {
 	const char *owner, *run_dir, *state_dir; /* state_dir: NULL if none was given */
 	int64_t memory_floor;                    /* bytes */
 	bool monitors;                           /* xl's monitors restart guests; false: created with -e */
+	struct cache *cache;                     /* what xl said before */
 	struct listing listing;
 	struct job *jobs;
 };

@@ -275,6 +275,34 @@ bool xl_describe_list(
 	return true;
 }
 
+bool xl_describe_split(
+	struct arena *arena, const char *json, size_t size, struct list *out, const char **error)
+{
+	CJSON_SCOPED all = parse(json, size);
+	*out = (struct list){0};
+	if (!cJSON_IsArray(all)) {
+		*error = "xl list -l printed no whole JSON array";
+		return false;
+	}
+	const cJSON *item;
+	cJSON_ArrayForEach(item, all)
+	{
+		const int64_t domid = number_of(item, "domid", -1);
+		if (domid <= 0)
+			continue;
+		char *text = cJSON_PrintUnformatted(item);
+		if (!text)
+			memory_ended();
+		struct described_text *one = arena_make(arena, struct described_text);
+		*one = (struct described_text){.domid = domid,
+			.uuid = arena_text(arena, text_of(member(member(item, "config"), "c_info"), "uuid")),
+			.text = arena_format(arena, "[%s]", text)};
+		cJSON_free(text);
+		list_add(arena, out, one);
+	}
+	return true;
+}
+
 bool xl_describe_dry_run(
 	struct arena *arena, const char *json, size_t size, struct described *out, const char **error)
 {

@@ -14,6 +14,15 @@ struct described {
  * whole JSON array. */
 bool xl_describe_list(struct arena *, const char *json, size_t size, struct list *out, const char **error)
 	__attribute__((warn_unused_result));
+/* The same, taken apart: each domain's text by itself, as an array of one (struct described_text; dom0 is
+ * left out). */
+struct described_text {
+	int64_t domid;
+	const char *uuid; /* NULL where not said */
+	const char *text;
+};
+bool xl_describe_split(struct arena *, const char *json, size_t size, struct list *out, const char **error)
+	__attribute__((warn_unused_result));
 /* The one object of `xl -N create`. */
 bool xl_describe_dry_run(struct arena *, const char *json, size_t size, struct described *out,
 	const char **error) __attribute__((warn_unused_result));

@@ -88,8 +88,7 @@ static bool line_parse(struct arena *arena, const char *line, size_t size, struc
 	if (!columns(copy, column))
 		return false;
 	struct listed listed = {0};
-	int64_t memory;
-	if (!number(column[ID], &listed.domid) || !number(column[MEMORY], &memory) ||
+	if (!number(column[ID], &listed.domid) || !number(column[MEMORY], &listed.memory) ||
 		!number(column[VCPUS], &listed.vcpus) || !is_state(column[STATE]) || !is_uuid(column[UUID]))
 		return false;
 	judge(&listed, column[STATE]);

@@ -10,8 +10,8 @@ struct listed {
 	char uuid[UID_SIZE];
 	const char *name; /* NULL: "(null)", as while it is built or torn down */
 	enum found_power power;
-	int ended; /* enum ended where power is Stopped or Dying and Xen says why; else -1 */
-	int64_t vcpus;
+	int ended;             /* enum ended where power is Stopped or Dying and Xen says why; else -1 */
+	int64_t memory, vcpus; /* MiB */
 };
 
 /* Reads the whole output into `out` (struct listed; dom0 is left out). false, with *error in the arena, if
