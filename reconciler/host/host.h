@@ -32,10 +32,13 @@ struct host_driver {
 	 * why_unknown says why. What is found may be the host's own, shared by all its observations: it lives
 	 * until `close`. The caller sorts. */
 	void (*observe)(struct host *, const struct want *, struct have *);
-	/* A descriptor that becomes readable when something may have changed, or -1; `drain` empties it and
-	 * adds the uuids that changed to `changed` (an empty list: look at everything). */
+	/* A descriptor that becomes readable when something may have changed, or -1; to be asked for before
+	 * the first observation, and again after each, because it may be another one by then. It is a hint
+	 * only: a host whose connection died wakes nobody before the next observation. `drain` empties it.
+	 * False: nothing has changed. True: the domains whose uuids it added to `changed` may have; where it
+	 * added none, anything may. */
 	int (*watch)(struct host *);
-	void (*drain)(struct host *, struct arena *, struct list *changed);
+	bool (*drain)(struct host *, struct arena *, struct list *changed);
 	/* Starts an action; what it needs of `action` and `links` is copied or outlives the action. Every
 	 * begun action is reaped exactly once, also one that fails at once. */
 	void (*begin)(struct host *, const struct action *, const struct links *);

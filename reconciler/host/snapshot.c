@@ -148,9 +148,10 @@ static int snapshot_watch(struct host *host)
 	return -1;
 }
 
-static void snapshot_drain(struct host *host, struct arena *arena, struct list *changed)
+static bool snapshot_drain(struct host *host, struct arena *arena, struct list *changed)
 {
 	(void)host, (void)arena, (void)changed;
+	return false;
 }
 
 static void snapshot_begin(struct host *host, const struct action *action, const struct links *links)

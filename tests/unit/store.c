@@ -3,7 +3,6 @@
 #include "host/xen/store.h"
 #include "xenstored/xenstored.h"
 #include <errno.h>
-#include <poll.h>
 
 static struct xenstored daemon_;
 static struct store *store;
@@ -220,8 +219,6 @@ BOTH(without_a_daemon_nothing_is_absent)
 	cr_expect_eq(errno, ENOTCONN);
 	cr_expect_not(store_reachable(store));
 	cr_expect_not(store_write(store, "/tool/a", "1"));
-	cr_expect_eq(store_watch(store), -1);
-	store_drain(store);
 	xenstored_start(&daemon_);
 	cr_expect(store_reachable(store));
 	cr_expect(store_write(store, "/tool/a", "1"));
@@ -377,66 +374,6 @@ BOTH(a_mark_is_whole_or_it_is_not)
 
 /* Watches. */
 
-static bool is_readable(int descriptor, int milliseconds)
-{
-	struct pollfd poll_ = {.fd = descriptor, .events = POLLIN};
-	return poll(&poll_, 1, milliseconds) == 1;
-}
-
-/* Everything that is on its way has come, and was taken: two registrations or two events may come apart. */
-static void settle(int descriptor)
-{
-	while (is_readable(descriptor, 200))
-		store_drain(store);
-}
-
-BOTH(domains_that_come_and_go_wake_the_watch)
-{
-	int descriptor = store_watch(store);
-	cr_assert_geq(descriptor, 0);
-	cr_expect(is_readable(descriptor, 20000), "it fires once when it is registered");
-	settle(descriptor);
-	cr_expect_eq(store_watch(store), descriptor, "one watch, asked for twice");
-	cr_expect_not(is_readable(descriptor, 0));
-
-	xenstored_domain(3, "");
-	cr_assert(xs_introduce_domain(daemon_.other, 3, 1, 5), "%s", strerror(errno));
-	cr_expect(is_readable(descriptor, 20000), "@introduceDomain");
-	settle(descriptor);
-
-	xenstored_domain(3, "shutdown");
-	xenstored_virq();
-	cr_expect(is_readable(descriptor, 20000), "@releaseDomain: it is shut down");
-	settle(descriptor);
-
-	cr_assert_eq(unlink("domain.3"), 0);
-	xenstored_virq();
-	cr_expect(is_readable(descriptor, 20000), "@releaseDomain: it is gone");
-	settle(descriptor);
-
-	cr_assert(store_write(store, "/local/domain/3/name", "x"));
-	cr_expect_not(is_readable(descriptor, 300), "nodes alone wake nobody");
-}
-
-/* Nobody is woken by a death: who drains now and then finds out, and gets a new watch. */
-BOTH(a_watch_on_a_daemon_that_died_is_made_anew)
-{
-	int descriptor = store_watch(store);
-	cr_assert_geq(descriptor, 0);
-	settle(descriptor);
-	xenstored_kill(&daemon_);
-	unlink("socket");
-	XENSTORED_AWAIT((store_drain(store), store_watch(store)) == -1);
-	xenstored_start(&daemon_);
-	descriptor = store_watch(store);
-	cr_assert_geq(descriptor, 0);
-	cr_expect(is_readable(descriptor, 20000), "what happened meanwhile is not lost: look again");
-	settle(descriptor);
-	xenstored_domain(4, "");
-	cr_assert(xs_introduce_domain(daemon_.other, 4, 1, 5));
-	cr_expect(is_readable(descriptor, 20000));
-}
-
 /* Devices. */
 
 BOTH(devices_are_those_of_libxl_with_the_states_of_their_backends)
@@ -516,4 +453,18 @@ BOTH(a_device_model_is_a_process_that_lives)
 	cr_expect_not(store_device_model(store, 5));
 	put("/local/domain/5/image/device-model-pid", "../self");
 	cr_expect_not(store_device_model(store, 5));
+}
+
+/* A daemon that is there and does not answer: the wait is bounded, and only one pays it. */
+Test(xenstored, a_daemon_that_is_silent_is_left_alone)
+{
+	ARENA_SCOPED arena = arena_new();
+	cr_assert(store_write(store, "/tool/a", "1"));
+	cr_assert_eq(kill(daemon_.pid, SIGSTOP), 0);
+	cr_expect_null(store_read(store, arena, 64, "/tool/a"));
+	cr_expect_eq(errno, EAGAIN);
+	cr_expect_null(store_read(store, arena, 64, "/tool/a"));
+	cr_expect_eq(errno, ETIMEDOUT);
+	cr_expect_not(store_reachable(store));
+	cr_expect_eq(kill(daemon_.pid, SIGCONT), 0);
 }

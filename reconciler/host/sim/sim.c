@@ -89,9 +89,10 @@ static int sim_watch(struct host *host)
 	return -1;
 }
 
-static void sim_drain(struct host *host, struct arena *arena, struct list *changed)
+static bool sim_drain(struct host *host, struct arena *arena, struct list *changed)
 {
 	(void)host, (void)arena, (void)changed;
+	return false;
 }
 
 static void sim_begin(struct host *host, const struct action *action, const struct links *links)

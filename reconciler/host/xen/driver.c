@@ -13,6 +13,7 @@ static struct host *xen_open(const struct host_options *options, struct report *
 		.arena = arena,
 		.runner = options->runner,
 		.store = store_new(),
+		.watch = watch_new(),
 		.cache = cache_new(),
 		.owner = arena_text(arena, options->owner),
 		.state_dir = arena_text(arena, options->state_dir),
@@ -28,21 +29,19 @@ static void xen_close(struct host *host)
 	struct xen_host *xen = (struct xen_host *)host;
 	xen_jobs_free(xen);
 	store_free(xen->store);
+	watch_free(xen->watch);
 	cache_free(xen->cache);
 	arena_free(xen->arena);
 }
 
 static int xen_watch(struct host *host)
 {
-	return store_watch(((struct xen_host *)host)->store);
+	return watch_descriptor(((struct xen_host *)host)->watch);
 }
 
-/* @introduceDomain and @releaseDomain do not say which domain: an empty list, look at everything. */
-static void xen_drain(struct host *host, struct arena *arena, struct list *changed)
+static bool xen_drain(struct host *host, struct arena *arena, struct list *changed)
 {
-	(void)arena;
-	(void)changed;
-	store_drain(((struct xen_host *)host)->store);
+	return watch_drain(((struct xen_host *)host)->watch, arena, changed);
 }
 
 static int64_t xen_now(struct host *host)

@@ -224,6 +224,9 @@ static bool know_domains(struct xen_host *xen, struct have *have, struct list *l
 	if (!xen_list(have->arena, listed, &have->why_unknown))
 		return false;
 	xl_processes(have->arena, &processes);
+	/* before the details are read: what changes later is heard */
+	if (store_reachable(xen->store))
+		watch_follow(xen->watch, listed);
 	know_coming(xen, have, listed, &processes, before);
 	bool asked;
 	const bool complete =

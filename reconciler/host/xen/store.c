@@ -1,19 +1,25 @@
-/* xenstore. Two connections, because one that watches starts a thread in libxenstore and one that asked for
- * too long a list is dead; either is opened again when it is needed. Only the socket is tried: without a
- * xenstored, the device would block for ever. */
+/* xenstore. A connection that asked for too long a list is dead, as is one whose xenstored died; either is
+ * opened again when it is needed. Only the socket is tried: without a xenstored, the device would block for
+ * ever. */
 #include "host/xen/store.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
 #include <xenstore.h>
 
-enum { PATH_SIZE = 1024, NAMES_LIMIT = 1024 };
+enum { PATH_SIZE = 1024, NAMES_LIMIT = 1024, ANSWER_LIMIT = 10, SILENCE = 20 /* s */ };
 
 struct store {
-	struct xs_handle *talk, *watch;
+	struct xs_handle *talk;
+	time_t silent_until; /* CLOCK_MONOTONIC; it did not answer in time: it is not asked before that */
 };
 
 struct store *store_new(void)
@@ -30,21 +36,50 @@ void store_free(struct store *store)
 		return;
 	if (store->talk)
 		xs_close(store->talk);
-	if (store->watch)
-		xs_close(store->watch);
 	free(store);
 }
 
-/* Answers of xenstored; every other errno means that the connection is gone. */
+/* Answers of xenstored; every other errno means that the connection is gone, EAGAIN (but in transactions,
+ * which are not used here) that no answer came in time. */
 static bool answered(int error)
 {
 	return error == ENOENT || error == EACCES || error == EINVAL || error == E2BIG || error == ENOSPC ||
-	       error == EEXIST || error == EISDIR || error == EROFS || error == EAGAIN;
+	       error == EEXIST || error == EISDIR || error == EROFS;
+}
+
+static time_t seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* libxenstore waits for ever for a xenstored that is there and does not answer, and keeps its socket to
+ * itself. But an opened descriptor is always the lowest that is free: so it is known, and gets a limit. */
+static struct xs_handle *open_limited(void)
+{
+	const struct timeval limit = {.tv_sec = ANSWER_LIMIT};
+	const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (next < 0)
+		return NULL;
+	close(next);
+	struct xs_handle *handle = xs_open(XS_OPEN_SOCKETONLY);
+	int domain = 0;
+	socklen_t size = sizeof(domain);
+	if (handle && getsockopt(next, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX) {
+		(void)setsockopt(next, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+		(void)setsockopt(next, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	}
+	return handle;
 }
 
 static struct xs_handle *talk(struct store *store)
 {
-	if (!store->talk && !(store->talk = xs_open(XS_OPEN_SOCKETONLY)))
+	if (!store->talk && seconds() < store->silent_until) {
+		errno = ETIMEDOUT;
+		return NULL;
+	}
+	if (!store->talk && !(store->talk = open_limited()))
 		errno = ENOTCONN; /* not what the socket's path says: ENOENT is an answer */
 	return store->talk;
 }
@@ -53,12 +88,14 @@ static struct xs_handle *talk(struct store *store)
 static bool again(struct store *store, int *tries)
 {
 	int error = errno;
+	if (error == EAGAIN)
+		store->silent_until = seconds() + SILENCE;
 	if (store->talk && !answered(error)) {
 		xs_close(store->talk);
 		store->talk = NULL;
 	}
 	errno = error;
-	return !answered(error) && (*tries)++ == 0;
+	return !answered(error) && error != EAGAIN && (*tries)++ == 0;
 }
 
 __attribute__((format(printf, 2, 0))) static bool path_format(
@@ -215,33 +252,6 @@ bool store_unmark(struct store *store, const char *owner, const char *uuid)
 			return true;
 	} while (again(store, &tries));
 	return false;
-}
-
-int store_watch(struct store *store)
-{
-	if (!store->watch) {
-		store->watch = xs_open(XS_OPEN_SOCKETONLY);
-		if (store->watch && (!xs_watch(store->watch, "@introduceDomain", "domains") ||
-					    !xs_watch(store->watch, "@releaseDomain", "domains"))) {
-			xs_close(store->watch);
-			store->watch = NULL;
-		}
-	}
-	return store->watch ? xs_fileno(store->watch) : -1;
-}
-
-void store_drain(struct store *store)
-{
-	char **event;
-	errno = EAGAIN;
-	while (store->watch && (event = xs_check_watch(store->watch))) {
-		free(event);
-		errno = EAGAIN;
-	}
-	if (store->watch && errno != EAGAIN) {
-		xs_close(store->watch);
-		store->watch = NULL;
-	}
 }
 
 /* A backend's path comes from /libxl, which dom0 writes, and is used only below dom0's own backends. */

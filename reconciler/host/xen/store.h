@@ -1,6 +1,6 @@
 /* xenstore, through libxenstore: what xl does not say, and our marks. Only nodes that dom0 alone writes are
  * read; lists are asked for only where they stay short. A connection that broke is opened again by the next
- * call. */
+ * call. A xenstored that does not answer within 10 s is left alone for 20 s: all calls then fail at once. */
 #pragma once
 #include "base/arena.h"
 #include "base/text.h"
@@ -33,10 +33,6 @@ char *store_mark(struct store *, struct arena *, const char *owner, const char *
 bool store_set_mark(struct store *, const char *owner, const char *uuid, const char *text)
 	__attribute__((warn_unused_result));
 bool store_unmark(struct store *, const char *owner, const char *uuid) __attribute__((warn_unused_result));
-
-/* A descriptor that becomes readable when a domain came or went, or -1. */
-int store_watch(struct store *);
-void store_drain(struct store *);
 
 /* A device as /libxl/DOMID/device names it, with the state of its backend. */
 enum backend { /* xenbus states, as xen/io/xenbus.h numbers them */

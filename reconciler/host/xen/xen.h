@@ -4,6 +4,7 @@
 #include "host/host.h"
 #include "host/xen/cache.h"
 #include "host/xen/store.h"
+#include "host/xen/watch.h"
 #include "host/xen/xl_list.h"
 
 struct job;
@@ -26,7 +27,8 @@ struct xen_host {
 	const char *owner, *run_dir, *state_dir; /* state_dir: NULL if none was given */
 	int64_t memory_floor;                    /* bytes */
 	bool monitors;                           /* xl's monitors restart guests; false: created with -e */
-	struct cache *cache;                     /* what xl said before */
+	struct watch *watch;
+	struct cache *cache; /* what xl said before */
 	struct listing listing;
 	struct job *jobs;
 };
