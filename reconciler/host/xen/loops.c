@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FILE_LIMIT = 4096, PARAMS_LIMIT = 1024 };
+enum { FILE_LIMIT = 4096, ENVIRONMENT_LIMIT = 64 << 10, PARAMS_LIMIT = 1024 /* bytes */ };
 
 static void dir_drop(DIR **dir)
 {
@@ -176,7 +176,7 @@ int64_t hotplug_runs(const char *root, int64_t domid)
 			continue;
 		const char *environment =
 			file_read(arena, arena_format(arena, "%s/proc/%s/environ", root, entry->d_name),
-				16 * FILE_LIMIT, &size);
+				ENVIRONMENT_LIMIT, &size);
 		const int64_t found = environment ? hotplug_domid(environment, size) : -1;
 		if (domid < 0 ? environment != NULL : found == domid)
 			return pid;

@@ -1,10 +1,10 @@
 /* Observation of a Xen host. `xl list -v` says which domains exist: if it fails, nothing is known. `xl list
- * -l` says what they are, without a word about those it cannot describe; xenstore says how their devices are.
- * All three are read one after another on a host that goes on moving, so what does not fit together stays
- * unknown.
- *
+ * -l` says what they are, without a word about those it cannot describe; what it said is kept (cache.c).
+ * xenstore says how their devices are. All are read one after another on a host that goes on moving, so what
+ * does not fit together stays unknown.
  *
  *   seen                                                      power            halfBuilt
+ *   not listed, an xl of ours makes or watches it             not known        not known
  *   paused, not described, an xl that may be building it      not known        not known
  *   paused, not described, no such xl                         Paused           true
  *   stopped, its monitor lives and will restart or leave it   not known        false

@@ -188,6 +188,19 @@ static void destroy_ended(struct job *job)
 	destroy_begin(job);
 }
 
+/* It was destroyed, and needs a moment. */
+static bool is_going(const struct job *job, const struct listed *listed)
+{
+	return job->tries && listed->domid == job->domid &&
+	       (listed->power == found_power_Dying || runner_now() - job->since < 2000);
+}
+
+/* The scripts of a killed xl go on, and would make devices of what is destroyed under them. */
+static bool scripts_work(const struct job *job, const struct listed *listed)
+{
+	return runner_now() - job->begun < SCRIPTS_LIMIT && hotplug_runs("", listed->domid);
+}
+
 static void destroy_look(struct job *job)
 {
 	const struct listed *listed;
@@ -202,11 +215,7 @@ static void destroy_look(struct job *job)
 			"domain %lld is still there (%s)%s%s", (long long)listed->domid,
 			choice_found_power[listed->power], job->trouble ? ": " : "",
 			job->trouble ? job->trouble : "");
-	} else if (job->tries && listed->domid == job->domid &&
-		   (listed->power == found_power_Dying || runner_now() - job->since < 2000)) {
-		job_sleep(job, PACE, destroy_begin);
-	} else if (hotplug_runs("", listed->domid) && runner_now() - job->begun < SCRIPTS_LIMIT) {
-		/* the scripts of a killed xl go on, and would make devices of what is destroyed under them */
+	} else if (is_going(job, listed) || scripts_work(job, listed)) {
 		job_sleep(job, PACE, destroy_begin);
 	} else {
 		if (job->domid != listed->domid)

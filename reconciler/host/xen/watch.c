@@ -11,6 +11,7 @@
 #include "host/xen/watch.h"
 #include "host/xen/store.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xenstore.h>
@@ -136,7 +137,7 @@ static void leave(struct watch *watch, const struct followed *followed)
 {
 	char path[PATH_SIZE], token[TOKEN_SIZE];
 	for (int i = 0; i < PATHS; i++) {
-		(void)snprintf(token, sizeof(token), "%lld", (long long)(followed->first + i));
+		(void)snprintf(token, sizeof(token), "%" PRId64, followed->first + i);
 		(void)xs_unwatch(watch->handle, path_of(path, i, followed->domid), token);
 	}
 }

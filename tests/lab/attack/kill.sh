@@ -5,6 +5,7 @@
 # Not among the scenarios: it takes a quarter of an hour. scenarios/60-killed.sh tries a few of the moments.
 # shellcheck shell=bash disable=SC2154
 
+# shellcheck source=tests/lab/attack/moments.sh
 . /src/attack/moments.sh
 attack_begin
 measure || exit 1

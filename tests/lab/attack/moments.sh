@@ -6,7 +6,7 @@
 # shellcheck shell=bash disable=SC2154 # dom0.sh sets settings and manifests
 
 state=/var/lib/xensteer/default
-row='%-18s %6s  %-34s %4s %6s  %s\n'
+row='# %-16s %6s  %-34s %4s %6s  %s\n'
 
 attack_begin() {
 	host_settings
@@ -49,7 +49,7 @@ milliseconds() {
 }
 
 processes() { # what may run beside guests, one a line
-	ps -eo args= | grep -E '(^|/)(xl|qemu|xen|nbd|losetup)|/etc/xen/scripts' | grep -vE 'grep -' | sort
+	ps -eo args= | awk '$1 ~ /(^|\/)(xl|qemu|xen|nbd|losetup)/ || $2 ~ /^\/etc\/xen\/scripts/' | sort
 }
 
 loops() { # the files behind loop devices, the stranger's left out
@@ -96,9 +96,8 @@ not_clean_down() { # with nothing wanted
 	[[ -z $(backends) ]] || echo "backends: $(backends | xargs)"
 	[[ -z $(xenstore-list /libxl 2>/dev/null) ]] || echo "libxl: $(xenstore-list /libxl | xargs)"
 	[[ -z $(xenstore-list /tool/xensteer/default 2>/dev/null) ]] || echo "a mark"
-	[[ -z $(ls "$state/domains" "$state/volumes" | grep -v :) ]] || echo "state: $(find "$state" -mindepth 2 | xargs)"
-	[[ -z $(ls /var/lib/xen/userdata-* 2>/dev/null) ]] || echo "userdata: $(ls /var/lib/xen/userdata-* | xargs)"
-	[[ -z $(ls -A /run/xensteer/cfg 2>/dev/null) ]] || echo "run: $(ls -A /run/xensteer/cfg | xargs)"
+	find "$state/domains" "$state/volumes" /run/xensteer/cfg -mindepth 1 2>/dev/null
+	find /var/lib/xen -name 'userdata-*'
 	[[ -z $(stray) ]] || echo "processes: $(stray | xargs)"
 	losetup /dev/loop7 >/dev/null 2>&1 || echo "the stranger's loop is gone"
 }
