@@ -6,6 +6,7 @@
  * then an unknown one. Lists of disks and nics are matched by key in diff_list.c. */
 #include "decide/diff_list.h"
 #include "model/action.h"
+#include "model/cpus.h"
 #include "model/effect.h"
 #include <string.h>
 
@@ -18,18 +19,19 @@ struct difference *difference_add(const struct diffing *diffing, const char *pat
 	return difference;
 }
 
-/* Why a difference that could be made live is not: not built yet, or not by this driver. */
+/* Why a difference that could be made live is not: this driver cannot, or the host has no such cpu. */
 static void refuse_what_cannot_be_done(const struct diffing *diffing, struct difference *difference)
 {
-	const struct field *field = difference->field;
-	if (field->later_live)
-		difference->refused = arena_format(diffing->arena,
-			"changing %s of a guest that runs is not yet supported", difference->path);
-	else if (difference->effect == level_live && difference->verb != verb_none &&
-		 !have_can(diffing->have, difference->verb))
+	const struct HostFacts *host = diffing->have->found->host;
+	if (difference->effect == level_live && difference->verb != verb_none &&
+		!have_can(diffing->have, difference->verb))
 		difference->refused = arena_format(diffing->arena,
 			"changing %s of a guest that runs (%s) is not yet supported on this host",
 			difference->path, verb_table[difference->verb].verb);
+	else if (difference->verb == verb_domain_set_cpus && KNOWN(host, HostFacts, cpus) &&
+		 !cpus_any(*(const char *const *)difference->want, host->cpus))
+		difference->refused = arena_format(diffing->arena, "the host has no cpu of %s, only %lld",
+			*(const char *const *)difference->want, (long long)host->cpus);
 }
 
 /* The keys from "spec" down to an object; put together only for what differs. */
@@ -46,6 +48,33 @@ static const char *keys_text(struct arena *arena, const struct keys *keys)
 static void diff_fields(const struct diffing *diffing, const struct type *type, const struct keys *keys,
 	const void *want, const void *have, const struct mark *nearest, enum verb verb);
 
+/* Did its author once set this field, or one within it? Our record knows. */
+static bool was_set(const struct diffing *diffing, const struct keys *keys)
+{
+	const struct Record *record = diffing->found->mark;
+	if (!record || !record->set.count)
+		return false;
+	const char *path = keys_text(diffing->arena, keys);
+	for (uint32_t i = 0; i < record->set.count; i++) {
+		const char *set = record->set.item[i];
+		const char end = text_starts(set, path) ? set[strlen(path)] : 'x';
+		if (!end || end == '.')
+			return true;
+	}
+	return false;
+}
+
+/* cpus that the host does not have make no difference. */
+static bool is_same(
+	const struct diffing *diffing, const struct field *field, const void *want, const void *have)
+{
+	if (field != &type_DomainSpec.fields[DomainSpec_cpus])
+		return value_equal(field, want, have);
+	const struct HostFacts *host = diffing->have->found->host;
+	return cpus_equal(*(const char *const *)want, *(const char *const *)have,
+		KNOWN(host, HostFacts, cpus) ? host->cpus : 0);
+}
+
 static void diff_field(const struct diffing *diffing, const struct type *type, int index,
 	const struct keys *up, const void *want, const void *have, const struct mark *nearest, enum verb verb)
 {
@@ -54,17 +83,22 @@ static void diff_field(const struct diffing *diffing, const struct type *type, i
 	const bool known = have && *field_mark(type, index, have);
 	/* a map without a default is empty where it is taken out: our record knows what it held */
 	const bool has_default = (field->has_default && !field->at_create) || field->shape == SHAPE_Map;
-	if (!set && (!has_default || !known))
-		return;
 	const struct keys keys = {.up = up, .key = field->key};
+	if (!set && (!known || (field->once_set ? !was_set(diffing, &keys) : !has_default)))
+		return;
 	const void *wanted = field_value(field, want); /* the default where it is not set */
 	const void *found = known ? field_value(field, have) : NULL;
-	if (field->shape == SHAPE_One && known && *(void *const *)found && *(void *const *)wanted) {
-		diff_fields(diffing, field->of, &keys, *(void *const *)wanted, *(void *const *)found, set,
-			field->verb ? field->verb : verb);
-		return;
+	if (field->shape == SHAPE_One && known && *(void *const *)found) {
+		const void *inner = *(void *const *)wanted;
+		if (!inner && field->once_set)
+			inner = type_new(diffing->arena, field->of); /* nothing but defaults */
+		if (inner) {
+			diff_fields(diffing, field->of, &keys, inner, *(void *const *)found,
+				set ? set : nearest, field->verb ? field->verb : verb);
+			return;
+		}
 	}
-	if (known && value_equal(field, wanted, found))
+	if (known && is_same(diffing, field, wanted, found))
 		return;
 	struct difference *difference = difference_add(diffing, keys_text(diffing->arena, &keys), field);
 	difference->want = wanted;

@@ -40,6 +40,29 @@ static void judge(const struct diffing *diffing, struct difference *difference,
 				difference->path, verb_table[need[i]].verb);
 }
 
+/* A device that was attached or detached by halves: it is taken away and given again. */
+static void diff_fault(const struct diffing *diffing, const char *path, const struct field *field,
+	const int *fault, bool connected, const struct wanted_disk *want_disk, const struct Disk *have_disk,
+	const struct Nic *want_nic, const struct Nic *have_nic)
+{
+	static const int none = fault_none;
+	const bool disk = want_disk != NULL;
+	struct difference *difference = entry_difference(diffing, path, field, &none, fault,
+		disk ? type_mark(&type_Disk, want_disk->disk) : type_mark(&type_Nic, want_nic),
+		disk ? verb_disk_attach : verb_nic_attach);
+	if (!difference->at)
+		difference->at = diffing->domain->spec->at[disk ? DomainSpec_disks : DomainSpec_nics];
+	difference->want_disk = want_disk;
+	difference->have_disk = have_disk;
+	difference->want_nic = want_nic;
+	difference->have_nic = have_nic;
+	judge(diffing, difference, &type_DomainSpec.fields[disk ? DomainSpec_disks : DomainSpec_nics],
+		disk ? (const void *)want_disk->disk : want_nic, disk ? (const void *)have_disk : have_nic,
+		disk && have_disk->at[Disk_format] ? (enum disk_format)have_disk->format : disk_format_raw);
+	if (difference->effect <= level_reattach)
+		difference->effect = effect_fault((enum fault) * fault, connected);
+}
+
 /* The name of the volume that has this id on top, or the target as it was found. */
 static const char *const *name_of_target(const struct diffing *diffing, const struct Disk *disk)
 {
@@ -95,6 +118,23 @@ static void diff_disk(const struct diffing *diffing, const struct wanted_disk *w
 	}
 }
 
+static void diff_fault_of_disk(
+	const struct diffing *diffing, const struct wanted_disk *want, const struct Disk *have)
+{
+	if (KNOWN(have, Disk, fault) && have->fault != fault_none)
+		diff_fault(diffing, arena_format(diffing->arena, "spec.disks[%s].fault", have->vdev),
+			&type_Disk.fields[Disk_fault], &have->fault,
+			!KNOWN(have, Disk, connected) || have->connected, want, have, NULL, NULL);
+}
+
+static void diff_fault_of_nic(const struct diffing *diffing, const struct Nic *want, const struct Nic *have)
+{
+	if (KNOWN(have, Nic, fault) && have->fault != fault_none)
+		diff_fault(diffing, arena_format(diffing->arena, "spec.nics[%s].fault", want->name),
+			&type_Nic.fields[Nic_fault], &have->fault,
+			!KNOWN(have, Nic, connected) || have->connected, NULL, NULL, want, have);
+}
+
 /* The format that a volume gives: of what is there, else of the topmost layer that is wanted. */
 static enum disk_format wanted_format(const struct diffing *diffing, const struct wanted_volume *volume)
 {
@@ -134,6 +174,7 @@ void diff_disks(const struct diffing *diffing)
 				match = have->item[k];
 		if (match) {
 			diff_disk(diffing, disk, match);
+			diff_fault_of_disk(diffing, disk, match);
 			continue;
 		}
 		struct difference *difference = entry_difference(diffing,
@@ -208,6 +249,7 @@ void diff_nics(const struct diffing *diffing)
 		if (match) {
 			diff_nic_member(diffing, nic, match, Nic_bridge, &nic->bridge, &match->bridge);
 			diff_nic_member(diffing, nic, match, Nic_mac, &nic->mac, &match->mac);
+			diff_fault_of_nic(diffing, nic, match);
 			continue;
 		}
 		struct difference *difference = entry_difference(diffing,

@@ -64,6 +64,54 @@ static void know_nics(struct planner *planner, struct Record *record, const stru
 	record->at[Record_nics] = &mark_observed;
 }
 
+/* A field that only counts where it was set: is it, when this change is done? What may not be changed stays
+ * as it was; one that is taken out may still have what it was set to, if it is not known what it has. */
+static bool is_set_after(const struct change *change, const char *path, bool wanted, bool before, bool known)
+{
+	for (uint32_t i = 0; i < change->difference_count; i++)
+		if (text_equal(change->differences[i].path, path))
+			return change->difference_allowed[i] ? wanted : before;
+	return wanted || (before && !known);
+}
+
+/* Adds such fields of a type. `found` and `before` are NULL for a guest that is made anew. */
+static void know_set(struct planner *planner, struct Record *record, const struct change *change,
+	const struct type *type, const char *prefix, const void *want, const void *found,
+	const struct Record *before)
+{
+	for (int i = 0; i < type->count; i++) {
+		const struct field *field = &type->fields[i];
+		if (!field->once_set)
+			continue;
+		const char *path = arena_format(planner->arena, "%s.%s", prefix, field->key);
+		const bool known = found && *field_mark(type, i, found);
+		if (field->shape == SHAPE_One) {
+			know_set(planner, record, change, field->of, path,
+				want ? *(void *const *)field_value(field, want) : NULL,
+				known ? *(void *const *)field_value(field, found) : NULL, before);
+			continue;
+		}
+		const bool wanted = want && *field_mark(type, i, want);
+		bool was = false;
+		for (uint32_t k = 0; before && k < before->set.count; k++)
+			was |= strcmp(before->set.item[k], path) == 0;
+		if (before ? is_set_after(change, path, wanted, was, known) : wanted)
+			record->set.item[record->set.count++] = path;
+	}
+}
+
+enum { ONCE_SET_FIELDS = 8 }; /* more than the tables have; a test counts them */
+
+static void know_what_was_set(struct planner *planner, struct Record *record, const struct change *change,
+	const struct wanted_domain *domain, const struct HaveDomain *have)
+{
+	record->set.item = arena_array(planner->arena, const char *, ONCE_SET_FIELDS);
+	know_set(planner, record, change, &type_DomainSpec, "spec", domain->spec, have ? have->spec : NULL,
+		have ? have->mark : NULL);
+	if (record->set.count)
+		record->at[Record_set] = &mark_observed;
+}
+
 struct Record *record_of(struct planner *planner, const struct change *change,
 	const struct wanted_domain *domain, const struct HaveDomain *have)
 {
@@ -84,6 +132,7 @@ struct Record *record_of(struct planner *planner, const struct change *change,
 		record->at[Record_xl] = &mark_observed;
 	}
 	know_nics(planner, record, change, domain, have);
+	know_what_was_set(planner, record, change, domain, have);
 	return record;
 }
 

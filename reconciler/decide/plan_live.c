@@ -38,6 +38,29 @@ static void draft_disk(struct planner *planner, struct change *change, const str
 	attach->action.disk_volume = difference->want_disk->volume;
 }
 
+/* Weight and cap are set by one action; what does not differ is left alone. */
+static void draft_scheduler(struct planner *planner, struct change *change,
+	const struct wanted_domain *domain, const struct HaveDomain *have)
+{
+	struct Scheduler *scheduler = type_new(planner->arena, &type_Scheduler);
+	const char *words = "to";
+	for (uint32_t i = 0; i < change->difference_count; i++) {
+		const struct difference *difference = &change->differences[i];
+		if (difference->verb != verb_domain_set_scheduler || !change->difference_allowed[i])
+			continue;
+		const int64_t number = *(const int64_t *)difference->want;
+		const bool weight = difference->field == &type_Scheduler.fields[Scheduler_weight];
+		if (weight)
+			KNOW(scheduler, Scheduler, weight, number);
+		else
+			KNOW(scheduler, Scheduler, cap, number);
+		words = arena_format(
+			planner->arena, "%s %s %lld", words, difference->field->key, (long long)number);
+	}
+	draft_of(planner, change, verb_domain_set_scheduler, domain, have, words, NULL)->action.scheduler =
+		scheduler;
+}
+
 static void draft_nic(struct planner *planner, struct change *change, const struct wanted_domain *domain,
 	const struct HaveDomain *have, const struct difference *difference)
 {
@@ -63,6 +86,8 @@ void draft_live(struct planner *planner, struct change *change, const struct wan
 		const struct difference *earlier = &change->differences[i];
 		if (!change->difference_allowed[i])
 			continue;
+		if (difference->verb == verb_domain_set_scheduler && earlier->verb == difference->verb)
+			return;
 		if ((difference->want_disk && earlier->want_disk == difference->want_disk) ||
 			(difference->want_nic && earlier->want_nic == difference->want_nic))
 			return;
@@ -81,6 +106,16 @@ void draft_live(struct planner *planner, struct change *change, const struct wan
 		draft->action.number = domain->spec->vcpus;
 		break;
 	}
+	case verb_domain_set_cpus: {
+		const char *cpus = *(const char *const *)difference->want;
+		struct draft *draft = draft_of(planner, change, difference->verb, domain, have,
+			arena_format(planner->arena, "to %s", cpus), NULL);
+		draft->action.cpus = cpus;
+		break;
+	}
+	case verb_domain_set_scheduler:
+		draft_scheduler(planner, change, domain, have);
+		break;
 	case verb_domain_rename: {
 		/* by the name that Xen knows it by: the manifest's may be the one it is to get */
 		struct draft *draft = draft_add(planner, change, difference->verb, domain->object->text,

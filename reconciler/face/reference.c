@@ -109,8 +109,8 @@ static void put_prose(FILE *out, const struct field *field)
 	put_cell(out, field->prose);
 	if (field->later)
 		fputs(" *(not yet supported)*", out);
-	else if (field->later_live)
-		fputs(" *(not yet changed on a guest that runs)*", out);
+	if (field->once_set)
+		fputs(" *(compared only where it is set, or was)*", out);
 	for (size_t i = (size_t)field->later_from; field->later_from && field->choices[i]; i++)
 		fprintf(out, "%s`%s`%s", i == (size_t)field->later_from ? " *(not yet supported: " : ", ",
 			field->choices[i], field->choices[i + 1] ? "" : ")*");

@@ -50,6 +50,8 @@ struct action {
 	const struct wanted_volume *disk_volume; /* disk.attach: what it is */
 	const struct Nic *nic;                   /* nic.*: likewise */
 	uint32_t layer;                          /* volume.create: which layer of the chain, from 0 */
+	const struct Scheduler *scheduler;       /* set-scheduler: what is known of it */
+	const char *cpus;                        /* set-cpus: in canonical form */
 	int64_t number; /* set-memory: bytes; set-vcpus: count; shutdown: timeout in seconds */
 	bool counted;   /* a removal that counts towards the cap of the hour */
 	bool escalates; /* shutdown: an action that destroys comes after; running out of time is no failure */

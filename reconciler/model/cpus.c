@@ -7,6 +7,48 @@
 
 enum { CPUS = 10000 }; /* the format takes four digits */
 
+/* The cpus that a canonical text names, among the first `cpus`; false where it is none of ours. */
+static bool read_set(bool set[CPUS], const char *text, int64_t cpus)
+{
+	const bool all = strcmp(text, "all") == 0;
+	for (int64_t cpu = 0; all && cpu < cpus; cpu++)
+		set[cpu] = true;
+	for (const char *at = text; !all; at++) {
+		char *end;
+		unsigned long first = strtoul(at, &end, 10), last = first;
+		if (end == at)
+			return false;
+		if (*end == '-')
+			last = strtoul(end + 1, &end, 10);
+		for (unsigned long cpu = first; cpu <= last && cpu < (unsigned long)cpus; cpu++)
+			set[cpu] = true;
+		at = end;
+		if (*at != ',')
+			return !*at;
+	}
+	return true;
+}
+
+static int64_t bounded(int64_t cpus)
+{
+	return cpus < CPUS ? cpus : CPUS;
+}
+
+bool cpus_equal(const char *one, const char *other, int64_t cpus)
+{
+	bool first[CPUS] = {false}, second[CPUS] = {false};
+	if (!one || !other || cpus <= 0)
+		return text_equal(one, other);
+	return read_set(first, one, bounded(cpus)) && read_set(second, other, bounded(cpus)) &&
+	       memcmp(first, second, sizeof(first)) == 0;
+}
+
+bool cpus_any(const char *text, int64_t cpus)
+{
+	bool set[CPUS] = {false};
+	return !read_set(set, text, bounded(cpus)) || memchr(set, true, sizeof(set)) != NULL;
+}
+
 const char *cpus_canonical(struct arena *arena, const char *text)
 {
 	if (strcmp(text, "all") == 0)

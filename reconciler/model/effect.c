@@ -35,6 +35,11 @@ enum level effect_nic(const struct circumstances *at)
 	return at->want_entry && at->have_entry ? level_reattach : level_live;
 }
 
+enum level effect_fault(enum fault fault, bool connected)
+{
+	return connected || fault == fault_half_detached ? level_reattach : level_live;
+}
+
 enum level effect_grow(const struct circumstances *at)
 {
 	(void)at;

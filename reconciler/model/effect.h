@@ -6,6 +6,8 @@ enum level effect_memory(const struct circumstances *);
 enum level effect_vcpus(const struct circumstances *);
 enum level effect_disk(const struct circumstances *);
 enum level effect_nic(const struct circumstances *);
+/* Taking a faulty device away and giving it again: live where the guest does not have it. */
+enum level effect_fault(enum fault, bool connected);
 enum level effect_grow(const struct circumstances *);
 enum level effect_base(const struct circumstances *);
 enum level effect_chain(const struct circumstances *);

@@ -154,8 +154,9 @@ struct field {
 	const struct format *format;                    /* Text, Texts, the keys of Map */
 	const char *prose;
 	bool required, at_create, has_default;
-	bool later;       /* its action is not built yet: plan refuses an object that sets it */
-	bool later_live;  /* the same, but only for changing it on a running guest */
+	bool later;    /* its action is not built yet: plan refuses an object that sets it */
+	bool once_set; /* compared only where it is set, or was (Record.set): then it goes back to its default
+			*/
 	int later_from;   /* Choice: words from this one on are not built yet; 0: all are */
 	int64_t min, max; /* RANGE, where max > 0 */
 	int64_t multiple; /* sizes are rounded up to it */

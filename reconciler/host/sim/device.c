@@ -1,4 +1,5 @@
-/* Devices that come to a guest and go from it. What stops in the middle leaves one that is not connected. */
+/* Devices that come to a guest and go from it. What stops in the middle leaves one with a fault, which only
+ * taking it away and giving it again mends. */
 #include "host/sim/verb.h"
 
 void disk_attach_prepare(
@@ -17,7 +18,7 @@ static int64_t disk_index(const struct DomainSpec *spec, const char *vdev)
 	return -1;
 }
 
-static void disk_add(struct world *world, struct op *op, bool connected)
+static void disk_add(struct world *world, struct op *op, enum fault fault)
 {
 	struct guest *guest = guest_running(world, op);
 	if (!guest)
@@ -32,19 +33,21 @@ static void disk_add(struct world *world, struct op *op, bool connected)
 	if (op->failure)
 		return;
 	struct Disk *disk = object_copy(guest->arena, &type_Disk, op->disk);
-	KNOW(disk, Disk, connected, connected);
+	KNOW(disk, Disk, connected, fault == fault_none);
+	if (fault != fault_none)
+		KNOW(disk, Disk, fault, (int)fault);
 	list_add(guest->arena, &have->spec->disks, disk);
 	guest_changed(world, guest);
 }
 
 void disk_attach_effect(struct world *world, struct op *op)
 {
-	disk_add(world, op, true);
+	disk_add(world, op, fault_none);
 }
 
 void disk_attach_half(struct world *world, struct op *op)
 {
-	disk_add(world, op, false);
+	disk_add(world, op, op->disk->format == disk_format_raw ? fault_hotplug : fault_unserved);
 }
 
 void disk_detach_prepare(
@@ -70,7 +73,9 @@ void disk_detach_half(struct world *world, struct op *op)
 	int64_t index = guest ? disk_index(guest->have->spec, op->disk->vdev) : -1;
 	if (index < 0)
 		return;
-	KNOW((struct Disk *)guest->have->spec->disks.item[index], Disk, connected, false);
+	struct Disk *disk = guest->have->spec->disks.item[index];
+	KNOW(disk, Disk, connected, false);
+	KNOW(disk, Disk, fault, fault_half_detached);
 	world_acted(world);
 }
 
@@ -89,7 +94,7 @@ void nic_change_prepare(
 }
 
 /* Each call adds one more, also where there is one with that address. */
-static void nic_add(struct world *world, struct op *op, bool connected)
+static void nic_add(struct world *world, struct op *op, enum fault fault)
 {
 	struct guest *guest = guest_running(world, op);
 	if (!guest)
@@ -101,19 +106,21 @@ static void nic_add(struct world *world, struct op *op, bool connected)
 			device = ((struct Nic *)nics->item[i])->device + 1;
 	struct Nic *nic = object_copy(guest->arena, &type_Nic, op->nic);
 	KNOW(nic, Nic, device, device);
-	KNOW(nic, Nic, connected, connected);
+	KNOW(nic, Nic, connected, fault == fault_none);
+	if (fault != fault_none)
+		KNOW(nic, Nic, fault, (int)fault);
 	list_add(guest->arena, nics, nic);
 	guest_changed(world, guest);
 }
 
 void nic_attach_effect(struct world *world, struct op *op)
 {
-	nic_add(world, op, true);
+	nic_add(world, op, fault_none);
 }
 
 void nic_attach_half(struct world *world, struct op *op)
 {
-	nic_add(world, op, false);
+	nic_add(world, op, fault_hotplug);
 }
 
 static int64_t nic_index(const struct DomainSpec *spec, const struct Nic *nic)
@@ -144,6 +151,8 @@ void nic_detach_half(struct world *world, struct op *op)
 	int64_t index = guest ? nic_index(guest->have->spec, op->nic) : -1;
 	if (index < 0)
 		return;
-	KNOW((struct Nic *)guest->have->spec->nics.item[index], Nic, connected, false);
+	struct Nic *nic = guest->have->spec->nics.item[index];
+	KNOW(nic, Nic, connected, false);
+	KNOW(nic, Nic, fault, fault_half_detached);
 	world_acted(world);
 }

@@ -99,13 +99,28 @@ bool guest_connected(const struct guest *guest)
 	return true;
 }
 
+/* A faulty device stays as it is. */
 void guest_connect(struct guest *guest, bool connected)
 {
 	struct DomainSpec *spec = guest->have->spec;
+	for (uint32_t i = 0; spec && i < spec->disks.count; i++) {
+		struct Disk *disk = spec->disks.item[i];
+		KNOW(disk, Disk, connected, connected && !KNOWN(disk, Disk, fault));
+	}
+	for (uint32_t i = 0; spec && i < spec->nics.count; i++) {
+		struct Nic *nic = spec->nics.item[i];
+		KNOW(nic, Nic, connected, connected && !KNOWN(nic, Nic, fault));
+	}
+}
+
+/* Devices that are made anew have no fault. */
+static void guest_mend(struct guest *guest)
+{
+	struct DomainSpec *spec = guest->have->spec;
 	for (uint32_t i = 0; spec && i < spec->disks.count; i++)
-		KNOW((struct Disk *)spec->disks.item[i], Disk, connected, connected);
+		((struct Disk *)spec->disks.item[i])->at[Disk_fault] = NULL;
 	for (uint32_t i = 0; spec && i < spec->nics.count; i++)
-		KNOW((struct Nic *)spec->nics.item[i], Nic, connected, connected);
+		((struct Nic *)spec->nics.item[i])->at[Nic_fault] = NULL;
 }
 
 void guest_move(struct guest *guest, struct arena *arena, struct HaveDomain *have)
@@ -120,6 +135,7 @@ void guest_compact(struct guest *guest)
 	if (arena_size(guest->arena) < COMPACT_BYTES)
 		return;
 	struct arena *arena = arena_new();
+	guest->cpus = arena_text(arena, guest->cpus);
 	guest_move(guest, arena, object_copy(arena, &type_HaveDomain, guest->have));
 }
 
@@ -180,6 +196,9 @@ static enum event_action what_to_do(const struct guest *guest, enum ended why)
 
 static void guest_restarts(struct world *world, struct guest *guest)
 {
+	/* pinning is not in the configuration that the monitor goes by */
+	if (guest->cpus && guest->have->spec)
+		KNOW(guest->have->spec, DomainSpec, cpus, guest->cpus);
 	struct revival *revival = arena_make(guest->arena, struct revival);
 	*revival = (struct revival){guest->arena, guest->have, world->clock + RESTART_MS};
 	world->revivals = array_grow(world->revivals, world->revival_count, &world->revival_room);
@@ -228,6 +247,7 @@ static void restart_happens(struct world *world, uint32_t index)
 	KNOW(revival->domain, HaveDomain, domid, world->next_domid);
 	world->next_domid++;
 	struct guest *guest = guest_add(world, revival->arena, revival->domain);
+	guest_mend(guest);
 	guest_runs(world, guest);
 	guest_compact(guest);
 }

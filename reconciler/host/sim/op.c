@@ -59,6 +59,9 @@ static struct op *op_new(struct world *world, const struct action *action)
 	op->name = arena_text(arena, slash ? slash + 1 : action->object ? action->object : "");
 	if (action->domain)
 		op->xen_name = arena_text(arena, action->domain->xen_name);
+	op->cpus = arena_text(arena, action->cpus);
+	if (action->scheduler)
+		op->scheduler = object_copy(arena, &type_Scheduler, action->scheduler);
 	if (action->record) {
 		op->record = object_copy(arena, &type_Record, action->record);
 		found_marks(&type_Record, op->record);

@@ -3,6 +3,7 @@
  * memory target that is too small is accepted and kills the guest, a qcow2 can be hot-attached only where
  * there is a QEMU. Judged by state: what is gone already has been destroyed. */
 #include "host/sim/verb.h"
+#include "model/cpus.h"
 #include "model/quantity.h"
 #include <inttypes.h>
 #include <string.h>
@@ -133,6 +134,38 @@ static void vcpus_effect(struct world *world, struct op *op)
 	world_acted(world);
 }
 
+/* Pins every vcpu; a guest that its monitor creates again has forgotten it. */
+static void cpus_effect(struct world *world, struct op *op)
+{
+	struct guest *guest = guest_needed(world, op);
+	if (!guest)
+		return;
+	struct DomainSpec *spec = guest->have->spec;
+	if (KNOWN(world->facts, HostFacts, cpus) && !cpus_any(op->cpus, world->facts->cpus)) {
+		op_fail(op, OUTCOME_TERMINAL, NULL, "exit 1: vcpu hard affinity map is empty");
+		return;
+	}
+	if (!guest->cpus)
+		guest->cpus = arena_text(guest->arena, KNOWN(spec, DomainSpec, cpus) ? spec->cpus : "all");
+	KNOW(spec, DomainSpec, cpus, arena_text(guest->arena, op->cpus));
+	guest_changed(world, guest);
+}
+
+static void scheduler_effect(struct world *world, struct op *op)
+{
+	struct guest *guest = guest_needed(world, op);
+	if (!guest)
+		return;
+	struct DomainSpec *spec = guest->have->spec;
+	if (!KNOWN(spec, DomainSpec, scheduler) || !spec->scheduler)
+		KNOW(spec, DomainSpec, scheduler, type_new(guest->arena, &type_Scheduler));
+	if (KNOWN(op->scheduler, Scheduler, weight))
+		KNOW(spec->scheduler, Scheduler, weight, op->scheduler->weight);
+	if (KNOWN(op->scheduler, Scheduler, cap))
+		KNOW(spec->scheduler, Scheduler, cap, op->scheduler->cap);
+	world_acted(world);
+}
+
 static void rename_effect(struct world *world, struct op *op)
 {
 	struct guest *guest = guest_needed(world, op);
@@ -239,6 +272,8 @@ const struct way host_ways[VERBS] = {
 	[verb_domain_unpause] = {.milliseconds = QUICK_MS, .effect = unpause_effect},
 	[verb_domain_set_memory] = {.milliseconds = QUICK_MS, .effect = memory_effect},
 	[verb_domain_set_vcpus] = {.milliseconds = QUICK_MS, .effect = vcpus_effect},
+	[verb_domain_set_cpus] = {.milliseconds = QUICK_MS, .effect = cpus_effect},
+	[verb_domain_set_scheduler] = {.milliseconds = QUICK_MS, .effect = scheduler_effect},
 	[verb_domain_rename] = {.milliseconds = QUICK_MS, .effect = rename_effect},
 	[verb_domain_record] = {.milliseconds = QUICK_MS, .effect = record_effect},
 	[verb_disk_attach] = {.milliseconds = DEVICE_MS,

@@ -107,6 +107,7 @@ static void guests_load(struct world *world)
 		guest->connects = time_or_never(row, SimGuest_connects, row ? row->connects : 0);
 		guest->stops = time_or_never(row, SimGuest_stops, row ? row->stops : 0);
 		guest->leaves = time_or_never(row, SimGuest_leaves, row ? row->leaves : 0);
+		guest->cpus = row ? arena_text(guest->arena, row->cpus) : NULL;
 		if (world->next_domid <= have->domid)
 			world->next_domid = have->domid + 1;
 	}
@@ -228,6 +229,8 @@ static void state_store(struct world *world, struct arena *scratch)
 		know_time(row, SimGuest_connects, &row->connects, guest->connects);
 		know_time(row, SimGuest_stops, &row->stops, guest->stops);
 		know_time(row, SimGuest_leaves, &row->leaves, guest->leaves);
+		if (guest->cpus)
+			KNOW(row, SimGuest, cpus, guest->cpus);
 		for (int k = 0; k < SimGuest_FIELDS; k++)
 			if (k != SimGuest_domid && row->at[k]) {
 				list_add(scratch, &state->guests, row);

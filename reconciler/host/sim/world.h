@@ -19,6 +19,7 @@ struct guest {
 	int64_t connects; /* when its devices connect; NEVER: they have, or it does not run */
 	int64_t stops;    /* when it obeys a shutdown */
 	int64_t leaves;   /* dying: when it is gone */
+	const char *cpus; /* those that it was created with, where it is pinned to others now; in `arena` */
 };
 
 /* A domain that xl's monitor has destroyed and will create again. */
@@ -55,6 +56,8 @@ struct op {
 	struct Disk *disk;
 	struct Nic *nic;
 	struct Record *record;
+	struct Scheduler *scheduler;
+	const char *cpus;
 	struct Label *label; /* volume.create */
 	uint32_t layer;
 	struct HaveImage *image; /* image.verify */
