@@ -101,10 +101,8 @@ static void write_scheduler(struct cfg *cfg, const struct Scheduler *scheduler)
 
 /* The target stands last: xl takes everything behind it for the path. A qcow2 is served by QEMU; the rest xl
  * decides itself. */
-static void write_disk(struct cfg *cfg, const struct wanted_disk *wanted, const struct links *links)
+static void write_disk(struct cfg *cfg, const struct Disk *disk, const struct link *link)
 {
-	const struct Disk *disk = wanted->disk;
-	const struct link *link = wanted->volume ? links_find(links, wanted->volume->uid) : NULL;
 	if (!part(cfg, "vdev", disk->vdev, ALNUM))
 		return;
 	if (!link || !link->path) {
@@ -123,8 +121,8 @@ static void write_disk(struct cfg *cfg, const struct wanted_disk *wanted, const 
 			"disk %s: QEMU 7.2 cannot open a qcow2 read-only for a guest: give it a raw file, or "
 			"access: rw",
 			disk->vdev);
-	buffer_format(cfg->out, "\"format=%s,vdev=%s,access=%s,%starget=%s\"",
-		choice_disk_format[link->format], disk->vdev, choice_access[disk->access],
+	buffer_format(cfg->out, "format=%s,vdev=%s,access=%s,%starget=%s", choice_disk_format[link->format],
+		disk->vdev, choice_access[disk->access],
 		link->format == disk_format_qcow2 ? "backendtype=qdisk," : "", link->path);
 }
 
@@ -132,10 +130,19 @@ static void write_disks(struct cfg *cfg, const struct wanted_domain *domain, con
 {
 	buffer_text(cfg->out, "disk=[");
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
-		buffer_text(cfg->out, i ? "," : "");
-		write_disk(cfg, domain->disks.item[i], links);
+		const struct wanted_disk *wanted = domain->disks.item[i];
+		buffer_text(cfg->out, i ? ",\"" : "\"");
+		write_disk(cfg, wanted->disk, wanted->volume ? links_find(links, wanted->volume->uid) : NULL);
+		buffer_char(cfg->out, '"');
 	}
 	buffer_text(cfg->out, "]\n");
+}
+
+static bool nic_fits(struct cfg *cfg, const struct Nic *nic)
+{
+	return part(cfg, "mac", nic->mac, "0123456789abcdefABCDEF:") &&
+	       part(cfg, "bridge", nic->bridge, ALNUM "_.-") &&
+	       (!is_set(nic->ip) || part(cfg, "ip", nic->ip, "0123456789abcdefABCDEF:./"));
 }
 
 static void write_nics(struct cfg *cfg, const struct list *nics)
@@ -143,11 +150,10 @@ static void write_nics(struct cfg *cfg, const struct list *nics)
 	buffer_text(cfg->out, "vif=[");
 	for (uint32_t i = 0; i < nics->count; i++) {
 		const struct Nic *nic = nics->item[i];
-		if (!part(cfg, "mac", nic->mac, "0123456789abcdefABCDEF:") ||
-			!part(cfg, "bridge", nic->bridge, ALNUM "_.-"))
+		if (!nic_fits(cfg, nic))
 			return;
 		buffer_format(cfg->out, "%s\"mac=%s,bridge=%s", i ? "," : "", nic->mac, nic->bridge);
-		if (is_set(nic->ip) && part(cfg, "ip", nic->ip, "0123456789abcdefABCDEF:./"))
+		if (is_set(nic->ip))
 			buffer_format(cfg->out, ",ip=%s", nic->ip);
 		buffer_char(cfg->out, '"');
 	}
@@ -267,6 +273,21 @@ static void write_size(struct cfg *cfg, const struct DomainSpec *spec)
 	number_line(cfg, "maxmem", most_memory / MIB);
 	if (is_set(spec->cpus) && strcmp(spec->cpus, "all") != 0)
 		text_line(cfg, "cpus", spec->cpus);
+}
+
+bool cfg_disk(struct buffer *out, const struct Disk *disk, const struct link *link, char **error)
+{
+	struct cfg cfg = {.out = out, .error = error};
+	*error = NULL;
+	write_disk(&cfg, disk, link);
+	return !*error;
+}
+
+bool cfg_nic_fits(const struct Nic *nic, char **error)
+{
+	struct cfg cfg = {.error = error};
+	*error = NULL;
+	return nic_fits(&cfg, nic);
 }
 
 bool cfg_render(

@@ -7,6 +7,12 @@
 bool cfg_render(struct buffer *, const struct wanted_domain *, const struct links *, char **error)
 	__attribute__((warn_unused_result));
 
+/* One disk as `xl block-attach` takes it. Errors as above. */
+bool cfg_disk(struct buffer *, const struct Disk *, const struct link *, char **error)
+	__attribute__((warn_unused_result));
+/* Can mac, bridge and ip of a nic be given to xl? */
+bool cfg_nic_fits(const struct Nic *, char **error) __attribute__((warn_unused_result));
+
 /* The links that are given, and for volumes of the domain that have none yet a stand-in with the format that
  * they will have, so that a configuration can be shown and checked before its disks exist. */
 struct links cfg_links(struct arena *, const struct wanted_domain *, const struct links *);

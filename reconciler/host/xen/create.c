@@ -90,18 +90,6 @@ void record_begin(struct job *job)
 		job_done(job, NULL);
 }
 
-/* What xl says, what it means. Whatever is not listed may go away by itself. */
-static const struct {
-	const char *said, *hint;
-} lasting[] = {
-	{"config parsing error", "a key of spec.xl has a value that xl does not take"},
-	{"Could not find bridge", "make the bridge, or correct spec.nics"},
-	{"failed to stat", "the file of a disk is missing"},
-	{"failed to open file", "boot.kernel or boot.ramdisk is missing"},
-	{"kernel too large", "spec.memory is too small for this kernel"},
-	{"already exists", "another domain has this name: see `xl list -v`"},
-};
-
 static void judge_trouble(struct job *job)
 {
 	const struct run_result *result = job_result(job);
@@ -111,13 +99,8 @@ static void judge_trouble(struct job *job)
 		strstr(result->errors, "device model") ? qemu_words(job->arena, job->name, "") : NULL;
 	if (words)
 		job->trouble = arena_format(job->arena, "%s | QEMU: %s", job->trouble, words);
-	job->trouble_outcome = OUTCOME_TRANSIENT;
-	for (size_t i = 0; i < sizeof(lasting) / sizeof(*lasting) && !job->hint; i++) {
-		if (!strstr(result->errors, lasting[i].said))
-			continue;
-		job->trouble_outcome = OUTCOME_TERMINAL;
-		job->hint = lasting[i].hint;
-	}
+	job->hint = xl_hint(result);
+	job->trouble_outcome = job->hint ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT;
 }
 
 /* The exit status says little: a guest that is there and runs was created. */

@@ -24,6 +24,11 @@ static struct host *xen_open(const struct host_options *options, struct report *
 	return &xen->host;
 }
 
+const char *xen_cfg_path(struct arena *arena, const struct xen_host *xen, const char *uuid)
+{
+	return arena_format(arena, "%s/cfg/%s.cfg", xen->run_dir, uuid);
+}
+
 static void xen_close(struct host *host)
 {
 	struct xen_host *xen = (struct xen_host *)host;

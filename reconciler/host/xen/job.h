@@ -16,6 +16,13 @@ struct job {
 	int64_t number;          /* of the action */
 	int64_t begun, deadline; /* ms */
 
+	/* what it changes; which of them there are follows from the verb */
+	const struct Disk *disk;
+	struct link link; /* disk_attach: what is behind the disk */
+	const struct Nic *nic;
+	const struct Scheduler *scheduler;
+	const char *cpus;
+
 	/* what it waits for */
 	void (*step)(struct job *); /* NULL: it has ended */
 	struct child *child;        /* its end */
@@ -29,9 +36,10 @@ struct job {
 	struct links links;
 	int64_t domid, since;
 	int tries, misses, releases;
-	struct list files;   /* const char *: behind the disks of what is destroyed */
-	struct list loops;   /* struct loop_device: on those files, perhaps left over */
-	const char *trouble; /* what a program said that may turn out not to matter */
+	struct list files;              /* const char *: behind the disks of what is destroyed */
+	struct list loops;              /* struct loop_device: on those files, perhaps left over */
+	const char *loop, *loop_target; /* the loop device of a disk that is detached, and its file */
+	const char *trouble;            /* what a program said that may turn out not to matter */
 	enum outcome trouble_outcome;
 
 	enum outcome outcome;
@@ -52,6 +60,12 @@ bool job_succeeded(const struct job *); /* exit status 0 */
 /* After job_look: the domain, *listed NULL if there is none. false if that cannot be told: the job then looks
  * again or was ended, and the step returns. */
 bool job_listed(struct job *, const struct listed **listed);
+/* The same for a guest that must live: its domid is noted in the job. NULL: the step returns. */
+const struct listed *job_alive(struct job *);
+/* What is left of the time that the action may take, ms; a second at least. */
+int64_t job_left(const struct job *);
+/* An argv of the words that are given, up to a NULL; at most twelve. */
+const char *const *job_words(struct job *, const char *first, ...) __attribute__((sentinel));
 /* "xl" and up to four more arguments, NULL for none, in the job's arena. */
 const char *const *job_xl(
 	struct job *, const char *verb, const char *one, const char *two, const char *three);
@@ -67,6 +81,14 @@ void destroy_begin(struct job *);
 void shutdown_begin(struct job *);
 void memory_begin(struct job *);
 void unpause_begin(struct job *);
+void vcpus_begin(struct job *);
+void cpus_begin(struct job *);
+void scheduler_begin(struct job *);
+void rename_begin(struct job *);
+void disk_attach_begin(struct job *);
+void disk_detach_begin(struct job *);
+void nic_attach_begin(struct job *);
+void nic_detach_begin(struct job *);
 void record_begin(struct job *);
 void check_begin(struct job *);
 void configure_begin(struct job *);

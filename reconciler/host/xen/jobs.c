@@ -27,7 +27,15 @@ static void (*const first_steps[VERBS])(struct job *) = {
 	[verb_domain_verify] = verify_begin,
 	[verb_domain_unpause] = unpause_begin,
 	[verb_domain_set_memory] = memory_begin,
+	[verb_domain_set_vcpus] = vcpus_begin,
+	[verb_domain_set_cpus] = cpus_begin,
+	[verb_domain_set_scheduler] = scheduler_begin,
+	[verb_domain_rename] = rename_begin,
 	[verb_domain_record] = record_begin,
+	[verb_disk_attach] = disk_attach_begin,
+	[verb_disk_detach] = disk_detach_begin,
+	[verb_nic_attach] = nic_attach_begin,
+	[verb_nic_detach] = nic_detach_begin,
 	[verb_domain_shutdown] = shutdown_begin,
 	[verb_domain_destroy] = destroy_begin,
 };
@@ -126,6 +134,26 @@ bool job_listed(struct job *job, const struct listed **listed)
 	return same <= 1;
 }
 
+const struct listed *job_alive(struct job *job)
+{
+	const struct listed *listed;
+	if (!job_listed(job, &listed))
+		return NULL;
+	if (listed && (listed->power == found_power_Running || listed->power == found_power_Paused)) {
+		job->domid = listed->domid;
+		return listed;
+	}
+	job_fail(job, OUTCOME_TRANSIENT, NULL, "it is %s",
+		listed ? choice_found_power[listed->power] : "not there");
+	return NULL;
+}
+
+int64_t job_left(const struct job *job)
+{
+	const int64_t left = job->deadline - runner_now();
+	return left > 1000 ? left : 1000;
+}
+
 char *job_domid(struct job *job, int64_t domid)
 {
 	return arena_format(job->arena, "%lld", (long long)domid);
@@ -140,6 +168,19 @@ const char *const *job_xl(
 	for (size_t i = 0; i < sizeof(given) / sizeof(*given); i++)
 		if (given[i])
 			argv[count++] = given[i];
+	return argv;
+}
+
+const char *const *job_words(struct job *job, const char *first, ...)
+{
+	enum { WORDS = 12 };
+	const char **argv = arena_array(job->arena, const char *, WORDS + 1);
+	int count = 0;
+	va_list words;
+	va_start(words, first);
+	for (const char *word = first; word && count < WORDS; word = va_arg(words, const char *))
+		argv[count++] = word;
+	va_end(words);
 	return argv;
 }
 
@@ -158,6 +199,24 @@ static const char *mark_of(struct arena *arena, const struct Record *record)
 	}
 }
 
+/* Texts of an observation may be gone before the action is over. */
+static void know_what_to_change(struct job *job, const struct action *action, const struct links *links)
+{
+	const struct link *link =
+		links && action->disk_volume ? links_find(links, action->disk_volume->uid) : NULL;
+	if (action->disk)
+		job->disk = object_copy(job->arena, &type_Disk, action->disk);
+	if (action->nic)
+		job->nic = object_copy(job->arena, &type_Nic, action->nic);
+	if (action->scheduler)
+		job->scheduler = object_copy(job->arena, &type_Scheduler, action->scheduler);
+	job->cpus = arena_text(job->arena, action->cpus);
+	if (!link)
+		return;
+	job->link = *link;
+	job->link.path = arena_text(job->arena, link->path);
+}
+
 void xen_begin(struct host *host, const struct action *action, const struct links *links)
 {
 	struct xen_host *xen = (struct xen_host *)host;
@@ -173,7 +232,7 @@ void xen_begin(struct host *host, const struct action *action, const struct link
 		.id = action->id,
 		.verb = action->verb,
 		.uuid = arena_text(arena, uuid),
-		.cfg = arena_format(arena, "%s/cfg/%s.cfg", xen->run_dir, uuid),
+		.cfg = xen_cfg_path(arena, xen, uuid),
 		.escalates = action->escalates,
 		.number = action->number,
 		.begun = runner_now(),
@@ -187,6 +246,7 @@ void xen_begin(struct host *host, const struct action *action, const struct link
 								       : action->number);
 	if (action->record)
 		job->mark = mark_of(arena, action->record);
+	know_what_to_change(job, action, links);
 	if (action->domain)
 		job->links = cfg_links(arena, action->domain, NULL);
 	for (uint32_t i = 0; action->domain && links && i < action->domain->disks.count; i++) {

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "host/xen/dom0.h"
 #include "host/xen/xen.h"
+#include "host/xen/xl_cpus.h"
 #include "host/xen/xl_describe.h"
 #include "model/format.h"
 #include "model/node.h"
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 enum { LIST_DEADLINE = 10000 /* ms */ };
 
@@ -111,28 +113,111 @@ static void know_mark(struct xen_host *xen, struct have *have, struct HaveDomain
 		KNOW(domain, HaveDomain, mark, record);
 }
 
+static void know_disk(struct have *have, struct Disk *disk, const struct list *devices)
+{
+	for (uint32_t i = 0; i < devices->count; i++) {
+		const struct store_device *device = devices->item[i];
+		if (!text_equal(device->vdev, disk->vdev))
+			continue;
+		if (device->state != BACKEND_ABSENT)
+			KNOW(disk, Disk, connected, device->state == BACKEND_CONNECTED);
+		if (device->fault != fault_none)
+			KNOW(disk, Disk, fault, (int)device->fault);
+	}
+	const char *id = disk->target ? path_id(have->arena, disk->target) : NULL;
+	if (id)
+		KNOW(disk, Disk, id, id);
+}
+
+static void know_nic(struct Nic *nic, const struct list *devices)
+{
+	for (uint32_t i = 0; KNOWN(nic, Nic, device) && i < devices->count; i++) {
+		const struct store_device *device = devices->item[i];
+		if (device->number != nic->device)
+			continue;
+		if (device->state != BACKEND_ABSENT)
+			KNOW(nic, Nic, connected, device->state == BACKEND_CONNECTED);
+		if (device->fault != fault_none)
+			KNOW(nic, Nic, fault, (int)device->fault);
+	}
+}
+
 static void know_devices(struct xen_host *xen, struct have *have, const struct HaveDomain *domain)
 {
+	struct DomainSpec *spec = domain->spec;
 	struct list disks = store_devices(xen->store, have->arena, domain->domid, "vbd");
 	struct list nics = store_devices(xen->store, have->arena, domain->domid, "vif");
-	for (uint32_t i = 0; i < domain->spec->disks.count; i++) {
-		struct Disk *disk = domain->spec->disks.item[i];
-		const char *id = disk->target ? path_id(have->arena, disk->target) : NULL;
-		if (id)
-			KNOW(disk, Disk, id, id);
-		for (uint32_t k = 0; k < disks.count; k++) {
-			const struct store_device *device = disks.item[k];
-			if (text_equal(device->vdev, disk->vdev) && device->state != BACKEND_ABSENT)
-				KNOW(disk, Disk, connected, device->state == BACKEND_CONNECTED);
+	for (uint32_t i = 0; i < spec->disks.count; i++)
+		know_disk(have, spec->disks.item[i], &disks);
+	for (uint32_t i = 0; i < spec->nics.count; i++)
+		know_nic(spec->nics.item[i], &nics);
+	/* of an hvm guest xl tells the vcpus that QEMU has, which never become fewer */
+	const int64_t vcpus = spec->type == domain_type_hvm ? store_vcpus(xen->store, domain->domid) : 0;
+	if (vcpus > 0)
+		KNOW(spec, DomainSpec, vcpus, vcpus);
+}
+
+static bool is_unserved(const struct Disk *disk)
+{
+	return KNOWN(disk, Disk, fault) && disk->fault == fault_unserved;
+}
+
+/* Of a disk that QEMU is about to serve and one that it never will, the first state is the same: only a
+ * second look tells. */
+static void look_again(struct xen_host *xen, struct have *have)
+{
+	enum { SERVE_SECONDS = 1 };
+	bool waited = false;
+	for (uint32_t i = 0; i < have->found->domains.count; i++) {
+		const struct HaveDomain *domain = have->found->domains.item[i];
+		for (uint32_t k = 0; domain->spec && k < domain->spec->disks.count; k++) {
+			struct Disk *disk = domain->spec->disks.item[k];
+			if (!is_unserved(disk))
+				continue;
+			if (!waited)
+				(void)nanosleep(&(struct timespec){.tv_sec = SERVE_SECONDS}, NULL);
+			waited = true;
+			disk->at[Disk_fault] = NULL;
+			disk->fault = fault_none;
+			struct list devices = store_devices(xen->store, have->arena, domain->domid, "vbd");
+			know_disk(have, disk, &devices);
 		}
 	}
-	for (uint32_t i = 0; i < domain->spec->nics.count; i++) {
-		struct Nic *nic = domain->spec->nics.item[i];
-		for (uint32_t k = 0; KNOWN(nic, Nic, device) && k < nics.count; k++) {
-			const struct store_device *device = nics.item[k];
-			if (device->number == nic->device && device->state != BACKEND_ABSENT)
-				KNOW(nic, Nic, connected, device->state == BACKEND_CONNECTED);
-		}
+}
+
+/* Pinning is told by another program alone, which is asked only where somebody wants to know: a manifest, a
+ * record of ours, or whoever takes a snapshot. */
+static bool asks_for_cpus(const struct want *want, const struct have *have)
+{
+	for (uint32_t i = 0; want && i < want->domains.count; i++)
+		if (((const struct wanted_domain *)want->domains.item[i])->spec->at[DomainSpec_cpus])
+			return true;
+	for (uint32_t i = 0; i < have->found->domains.count; i++) {
+		const struct HaveDomain *domain = have->found->domains.item[i];
+		for (uint32_t k = 0; domain->mark && k < domain->mark->set.count; k++)
+			if (strcmp(domain->mark->set.item[k], "spec.cpus") == 0)
+				return true;
+	}
+	return !want;
+}
+
+/* `xl list -l` says what they were at creation. */
+static void know_cpus(const struct want *want, struct have *have)
+{
+	static const char *const argv[] = {"xl", "vcpu-list", NULL};
+	struct run_result result;
+	struct list affinities = {0};
+	const bool known = asks_for_cpus(want, have) && run_wait(have->arena, argv, LIST_DEADLINE, &result) &&
+			   !result.truncated && xl_affinities(have->arena, result.output, &affinities);
+	for (uint32_t i = 0; i < have->found->domains.count; i++) {
+		const struct HaveDomain *domain = have->found->domains.item[i];
+		const char *cpus = known ? xl_affinity(&affinities, domain->domid) : NULL;
+		if (!domain->spec)
+			continue;
+		domain->spec->at[DomainSpec_cpus] = NULL;
+		domain->spec->cpus = "all";
+		if (cpus)
+			KNOW(domain->spec, DomainSpec, cpus, cpus);
 	}
 }
 
@@ -158,9 +243,9 @@ static void know_domain(struct xen_host *xen, struct have *have, const struct li
 	if (listed->ended >= 0)
 		KNOW(domain, HaveDomain, ended, listed->ended);
 	const bool bare = listed->power == found_power_Paused && !described;
-	const bool built = bare && (!complete || xl_builds(processes, listed->name));
-	const bool watched =
-		listed->power == found_power_Stopped && xl_monitor(processes, NULL, listed->name);
+	const char *cfg = xen_cfg_path(have->arena, xen, listed->uuid);
+	const bool built = bare && (!complete || xl_builds(processes, cfg, listed->name));
+	const bool watched = listed->power == found_power_Stopped && xl_monitor(processes, cfg, listed->name);
 	if (!built && !watched)
 		KNOW(domain, HaveDomain, power, (int)listed->power);
 	if (!built)
@@ -276,6 +361,9 @@ void xen_observe(struct host *host, const struct want *want, struct have *have)
 	have->known = know_domains(xen, have, &listed) && know_host(xen, have, &listed);
 	if (!have->known)
 		have->found->domains = (struct list){0};
+	look_again(xen, have);
+	if (have->found->domains.count)
+		know_cpus(want, have);
 	know_files(have, want);
 	dom0_uses(have, "");
 	have_sort(have);

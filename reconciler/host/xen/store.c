@@ -260,6 +260,51 @@ static bool is_backend(const char *path)
 	return path && text_starts(path, "/local/domain/0/backend/") && strlen(path) < 256;
 }
 
+/* Is a node absent, and not only unreadable? */
+static bool is_absent(struct store *store, struct arena *arena, const char *path)
+{
+	return !store_read(store, arena, 1, "%s", path) && errno == ENOENT;
+}
+
+/* dom0 takes a device away by online=0 and waits for the guest; a guest that closes its side by itself, as
+ * while it boots another kernel, is at no fault. The guest's own state says only what it may lose. */
+static enum fault fault_of(
+	struct store *store, struct arena *arena, const struct store_device *device, const char *at)
+{
+	if (device->state == BACKEND_ABSENT)
+		return is_absent(store, arena, device->backend) ? fault_let_go : fault_none;
+	if (store_number(store, "%s/online", device->backend) == 0) {
+		const char *frontend = store_read(store, arena, 256, "%s/frontend", at);
+		const int64_t guest = frontend ? store_number(store, "%s/state", frontend) : -1;
+		const bool closed = device->state == BACKEND_CLOSED || guest == BACKEND_CLOSED;
+		return closed ? fault_let_go : fault_half_detached;
+	}
+	if (device->error && *device->error)
+		return fault_hotplug;
+	return device->qdisk && device->state == BACKEND_INITIALISING ? fault_unserved : fault_none;
+}
+
+/* What is behind a disk: "/disk.img" of a block backend, "qcow2:/disk.img" of a QEMU. */
+static const char *target_of(struct store *store, struct arena *arena, const char *at)
+{
+	const char *params = store_read(store, arena, 1024, "%s/params", at);
+	return params && *params != '/' ? strchr(params, '/') : params;
+}
+
+static void read_backend(
+	struct store *store, struct arena *arena, struct store_device *device, const char *at)
+{
+	device->qdisk = text_starts(device->backend, "/local/domain/0/backend/qdisk/");
+	device->state = store_number(store, "%s/state", device->backend);
+	device->error = store_read(store, arena, 256, "%s/hotplug-error", device->backend);
+	const char *status = store_read(store, arena, 32, "%s/hotplug-status", device->backend);
+	if (text_equal(status, "error") && !(device->error && *device->error))
+		device->error = "its hotplug script failed";
+	device->plugged = text_equal(status, "connected");
+	device->node = store_read(store, arena, 32, "%s/node", device->backend);
+	device->fault = fault_of(store, arena, device, at);
+}
+
 struct list store_devices(struct store *store, struct arena *arena, int64_t domid, const char *kind)
 {
 	struct list devices = {0};
@@ -273,14 +318,28 @@ struct list store_devices(struct store *store, struct arena *arena, int64_t domi
 		device->vdev = store_read(store, arena, 32, "%s/dev", at);
 		device->backend = store_read(store, arena, 256, "%s/backend", at);
 		device->state = BACKEND_ABSENT;
-		if (is_backend(device->backend)) {
-			device->qdisk = text_starts(device->backend, "/local/domain/0/backend/qdisk/");
-			device->state = store_number(store, "%s/state", device->backend);
-			device->error = store_read(store, arena, 256, "%s/hotplug-error", device->backend);
-		}
+		device->mac = store_read(store, arena, 32, "%s/mac", at);
+		device->bridge = store_read(store, arena, 32, "%s/bridge", at);
+		device->target = target_of(store, arena, at);
+		device->writes = text_equal(store_read(store, arena, 8, "%s/mode", at), "w");
+		if (is_backend(device->backend))
+			read_backend(store, arena, device, at);
 		list_add(arena, &devices, device);
 	}
 	return devices;
+}
+
+int64_t store_vcpus(struct store *store, int64_t domid)
+{
+	ARENA_SCOPED arena = arena_new();
+	int64_t online = 0;
+	for (int vcpu = 0;; vcpu++) {
+		const char *word = store_read(
+			store, arena, 16, "/local/domain/%lld/cpu/%d/availability", (long long)domid, vcpu);
+		if (!word)
+			return online;
+		online += strcmp(word, "online") == 0;
+	}
 }
 
 static const char *const backend_kinds[] = {"vbd", "qdisk", "vif"};

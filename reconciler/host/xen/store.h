@@ -4,6 +4,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/text.h"
+#include "model/schema.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,17 +41,27 @@ enum backend { /* xenbus states, as xen/io/xenbus.h numbers them */
 	BACKEND_INITIALISING = 1,
 	BACKEND_WAITS = 2,
 	BACKEND_CONNECTED = 4,
+	BACKEND_CLOSED = 6,
 };
 struct store_device {
-	int64_t number;      /* devid */
-	const char *vdev;    /* of a disk: what xl calls it */
-	const char *backend; /* path of the backend */
-	bool qdisk;          /* served by a QEMU */
-	int64_t state;       /* of the backend; BACKEND_ABSENT */
-	const char *error;   /* hotplug-error or NULL */
+	int64_t number;           /* devid */
+	const char *vdev;         /* of a disk: what xl calls it */
+	const char *target;       /* of a disk: the file or device behind it */
+	bool writes;              /* of a disk */
+	const char *mac, *bridge; /* of a nic */
+	const char *backend;      /* path of the backend */
+	bool qdisk;               /* served by a QEMU */
+	int64_t state;            /* of the backend; BACKEND_ABSENT */
+	const char *error;        /* hotplug-error or NULL */
+	bool plugged;             /* its script has ended well; a qdisk has none */
+	const char *node;         /* of a disk that is a file: the loop device, or NULL */
+	/* what does not mend by itself; fault_unserved is also what a disk goes through while it comes */
+	enum fault fault;
 };
 /* kind: "vbd" or "vif"; items are struct store_device. */
 struct list store_devices(struct store *, struct arena *, int64_t domid, const char *kind);
+/* How many vcpus of a domain are asked to be online, in what dom0 writes; 0 if that is not known. */
+int64_t store_vcpus(struct store *, int64_t domid);
 /* Are backends of this (gone) domain left over? Also true where that is not known. */
 bool store_backends_left(struct store *, int64_t domid);
 /* Removes them: for a domain that is gone, and whose toolstack was killed. */

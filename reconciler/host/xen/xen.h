@@ -61,8 +61,13 @@ void xl_processes(struct arena *, struct list *);
 const struct xl_process *xl_of(const struct list *, const char *cfg);
 /* The monitor of a domain that was created from this cfg or has this name; NULL if none. */
 const struct xl_process *xl_monitor(const struct list *, const char *cfg, const char *name);
-/* May a process be building a domain of this name right now? name NULL: any of them may. */
-bool xl_builds(const struct list *, const char *name);
+/* May a process be building a domain that was created from this cfg, or has this name, right now? A monitor
+ * knows its guest by the cfg when it was renamed. name NULL: any of them may. */
+bool xl_builds(const struct list *, const char *cfg, const char *name);
+/* The xl.cfg of a domain of ours. */
+const char *xen_cfg_path(struct arena *, const struct xen_host *, const char *uuid);
 
 /* One line for people why a run of xl failed, without xl's own noise. */
 char *xl_failure(struct arena *, const char *const *argv, const struct run_result *);
+/* What to do about it, where the same run would fail the same way again; else NULL. */
+const char *xl_hint(const struct run_result *);

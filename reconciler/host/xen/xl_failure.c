@@ -30,6 +30,28 @@ static const char *without_place(const char *line)
 	return at + strspn(at, " ");
 }
 
+/* What xl says, what it means. Whatever is not listed may go away by itself. */
+const char *xl_hint(const struct run_result *result)
+{
+	static const struct {
+		const char *said, *hint;
+	} lasting[] = {
+		{"config parsing error", "a key of spec.xl has a value that xl does not take"},
+		{"Could not find bridge", "make the bridge, or correct spec.nics"},
+		{"failed to stat", "the file of a disk is missing"},
+		{"failed to open file", "boot.kernel or boot.ramdisk is missing"},
+		{"kernel too large", "spec.memory is too small for this kernel"},
+		{"already exists in xenstore", NULL},
+		{"already exists", "another domain has this name: see `xl list -v`"},
+		{"device model required", "a qcow2 needs a QEMU, which this guest gets by a restart"},
+		{"affinity map is empty", "the host has none of these cpus"},
+	};
+	for (size_t i = 0; i < sizeof(lasting) / sizeof(*lasting); i++)
+		if (strstr(result->errors, lasting[i].said))
+			return lasting[i].hint;
+	return NULL;
+}
+
 char *xl_failure(struct arena *arena, const char *const *argv, const struct run_result *result)
 {
 	BUFFER_SCOPED kept = {0};

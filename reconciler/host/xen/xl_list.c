@@ -32,7 +32,7 @@ static bool is_state(const char *text)
 	return !text[LETTERS];
 }
 
-static bool number(const char *text, int64_t *value)
+bool xl_number(const char *text, int64_t *value)
 {
 	char *end;
 	errno = 0;
@@ -40,11 +40,10 @@ static bool number(const char *text, int64_t *value)
 	return end != text && !*end && !errno && *value >= 0;
 }
 
-/* Cuts the last COLUMNS words off a line; what is left of it is the name. */
-static bool columns(char *line, char *column[COLUMNS])
+bool xl_columns(char *line, char **column, int count)
 {
 	char *end = line + strlen(line);
-	for (int i = 0; i < COLUMNS; i++) {
+	for (int i = 0; i < count; i++) {
 		while (end > line && strchr(" \t", end[-1]))
 			end--;
 		*end = '\0';
@@ -85,11 +84,12 @@ static void judge(struct listed *listed, const char *state)
 static bool line_parse(struct arena *arena, const char *line, size_t size, struct list *out)
 {
 	char *copy = arena_copy(arena, line, size), *column[COLUMNS];
-	if (!columns(copy, column))
+	if (!xl_columns(copy, column, COLUMNS))
 		return false;
 	struct listed listed = {0};
-	if (!number(column[ID], &listed.domid) || !number(column[MEMORY], &listed.memory) ||
-		!number(column[VCPUS], &listed.vcpus) || !is_state(column[STATE]) || !is_uuid(column[UUID]))
+	if (!xl_number(column[ID], &listed.domid) || !xl_number(column[MEMORY], &listed.memory) ||
+		!xl_number(column[VCPUS], &listed.vcpus) || !is_state(column[STATE]) ||
+		!is_uuid(column[UUID]))
 		return false;
 	judge(&listed, column[STATE]);
 	memcpy(listed.uuid, column[UUID], UID_SIZE);

@@ -21,3 +21,9 @@ bool xl_list_parse(struct arena *, const char *text, struct list *out, const cha
 /* The domain with this UUID, NULL if there is none; *same counts them (a UUID is not unique to Xen). */
 const struct listed *xl_list_find(const struct list *, const char *uuid, unsigned *same);
 const struct listed *xl_list_named(const struct list *, const char *name);
+
+/* For every table of xl: cuts the last `count` words off a line, the last one first; what is left of it is
+ * the name. false if there are not so many and a name. */
+bool xl_columns(char *line, char **column, int count);
+/* A word that is a number without a sign. */
+bool xl_number(const char *text, int64_t *value);

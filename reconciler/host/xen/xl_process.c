@@ -108,12 +108,13 @@ const struct xl_process *xl_monitor(const struct list *processes, const char *cf
 	return NULL;
 }
 
-bool xl_builds(const struct list *processes, const char *name)
+bool xl_builds(const struct list *processes, const char *cfg, const char *name)
 {
 	for (uint32_t i = 0; i < processes->count; i++) {
 		const struct xl_process *process = processes->item[i];
 		/* a monitor builds too, while it restarts its own guest */
-		if (!process->monitor || !name || text_equal(process->name, name))
+		if (!process->monitor || !name || text_equal(process->name, name) ||
+			text_equal(process->cfg, cfg))
 			return true;
 	}
 	return false;
