@@ -76,7 +76,7 @@ core: $B/core.a
 # the same cases every time here; `make property` alone also draws new ones
 check: SEED := 20240417
 check: COUNT := 500
-check: all unit cli golden schema layers-test readme property ## the tests alone, without looking for packages
+check: all unit cli golden schema layers-test readme property differential ## the tests alone, without looking for packages
 
 .PHONY: cli golden
 cli: all ## the command line, case by case
@@ -189,6 +189,21 @@ $B/tests/property: $(PROPERTY) $B/core.a
 property: $B/tests/property ## check what must hold on random manifests and hosts (SEED=N, COUNT=N)
 	@$< $(SEED) $(COUNT)
 
+# the same steps on the simulator and on real Xen: the recording of the latter is what the former must do
+DIFFERENTIAL := $(patsubst tests/differential/%.c,$B/tests/differential-objects/%.o,$(sort $(wildcard tests/differential/*.c)))
+$B/tests/differential-objects/%.o: tests/differential/%.c
+	@mkdir -p $(@D)
+	$(if $V,,@echo "  CC   $<")
+	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$B/tests/play: $(DIFFERENTIAL) $B/core.a
+	$(if $V,,@echo "  LD   $@")
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: differential
+differential: $B/tests/play ## the simulator does what real Xen was recorded to do
+	@tests/differential/run $<
+
 # tests/lab/lab: a real Xen host under QEMU; the first use builds it, as root
 .PHONY: test-xen
 test-xen: all ## run the scenarios on a real Xen, each on a fresh machine (S="FILE..." for some of them)
@@ -201,4 +216,4 @@ lab: all ## a root shell on a real Xen host with the program in it
 	@tests/lab/lab interactive lab
 
 -include $(wildcard $B/fuzz/reconciler/*/*.d $B/fuzz/reconciler/*/*/*.d)
--include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(PROPERTY:.o=.d)
+-include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(PROPERTY:.o=.d) $(DIFFERENTIAL:.o=.d)

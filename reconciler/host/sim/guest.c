@@ -189,6 +189,8 @@ static enum event_action what_to_do(const struct guest *guest, enum ended why)
 	};
 	const struct DomainSpec *spec = guest->have->spec;
 	enum Events_field field = fields[why];
+	if (guest->unmonitored)
+		return event_action_preserve;
 	if (spec && spec->events && spec->events->at[field])
 		return *(int *)field_value(&type_Events.fields[field], spec->events);
 	return why == ended_reboot ? event_action_restart : event_action_preserve;
@@ -266,6 +268,18 @@ bool guest_poke(struct world *world, struct guest *guest, enum sim_event event)
 	}
 	if (guest->have->power != found_power_Running && guest->have->power != found_power_Paused)
 		return false;
+	if (event == sim_event_unmonitor && guest->unmonitored)
+		return false;
+	if (event == sim_event_unmonitor) {
+		guest->unmonitored = true;
+		world_touched(world);
+		return true;
+	}
+	if (event == sim_event_pause) {
+		KNOW(guest->have, HaveDomain, power, found_power_Paused);
+		world_touched(world);
+		return true;
+	}
 	guest_ends(world, guest, why[event]);
 	return true;
 }

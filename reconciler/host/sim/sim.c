@@ -179,6 +179,28 @@ bool sim_poke(struct host *host, const char *xen_name, enum sim_event event)
 	return guest && guest_poke(world_of(host), guest, event);
 }
 
+bool sim_rename(struct host *host, const char *xen_name, const char *other)
+{
+	struct world *world = world_of(host);
+	struct guest *guest = guest_named(world, xen_name);
+	if (!guest || guest_named(world, other))
+		return false;
+	KNOW(guest->have, HaveDomain, name, arena_text(guest->arena, other));
+	world_touched(world);
+	return true;
+}
+
+void sim_fault(struct host *host, enum verb verb, enum sim_when when)
+{
+	struct world *world = world_of(host);
+	struct SimFault *fault = arena_make(world->arena, struct SimFault);
+	KNOW(fault, SimFault, verb, verb_table[verb].verb);
+	KNOW(fault, SimFault, when, when);
+	list_add(world->arena, &world->state->faults, fault);
+	world->state->at[SimState_faults] = &mark_observed;
+	world_touched(world);
+}
+
 static void set_size(struct DomainSpec *spec, int64_t memory)
 {
 	KNOW(spec, DomainSpec, type, domain_type_pv);

@@ -12,6 +12,10 @@ void sim_json(struct host *, struct buffer *out);
 /* Something happens to the domain of that name without us. False if there is no such domain, or it is not one
  * to which that can happen (only a running or paused guest ends). */
 bool sim_poke(struct host *, const char *xen_name, enum sim_event);
+/* Somebody renames a domain by hand; false as above, or where that name exists. */
+bool sim_rename(struct host *, const char *xen_name, const char *other);
+/* The next action of this verb goes wrong. */
+void sim_fault(struct host *, enum verb, enum sim_when);
 /* Somebody creates a domain by hand: running, unmanaged, without disks. uuid NULL makes one up. False where
  * real Xen would refuse (the name exists, memory is short). */
 bool sim_add(struct host *, const char *xen_name, const char *uuid, int64_t memory);

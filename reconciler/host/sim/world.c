@@ -103,6 +103,7 @@ static void guests_load(struct world *world)
 		if (row) {
 			guest->holds = row->holds;
 			guest->boots = row->boots;
+			guest->unmonitored = row->unmonitored;
 		}
 		guest->connects = time_or_never(row, SimGuest_connects, row ? row->connects : 0);
 		guest->stops = time_or_never(row, SimGuest_stops, row ? row->stops : 0);
@@ -229,6 +230,8 @@ static void state_store(struct world *world, struct arena *scratch)
 		know_time(row, SimGuest_connects, &row->connects, guest->connects);
 		know_time(row, SimGuest_stops, &row->stops, guest->stops);
 		know_time(row, SimGuest_leaves, &row->leaves, guest->leaves);
+		if (guest->unmonitored)
+			KNOW(row, SimGuest, unmonitored, true);
 		if (guest->cpus)
 			KNOW(row, SimGuest, cpus, guest->cpus);
 		for (int k = 0; k < SimGuest_FIELDS; k++)

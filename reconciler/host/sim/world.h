@@ -19,6 +19,7 @@ struct guest {
 	int64_t connects; /* when its devices connect; NEVER: they have, or it does not run */
 	int64_t stops;    /* when it obeys a shutdown */
 	int64_t leaves;   /* dying: when it is gone */
+	bool unmonitored; /* xl's monitor of it is gone */
 	const char *cpus; /* those that it was created with, where it is pinned to others now; in `arena` */
 };
 
