@@ -135,10 +135,10 @@ static void diff_fault_of_nic(const struct diffing *diffing, const struct Nic *w
 			!KNOWN(have, Nic, connected) || have->connected, NULL, NULL, want, have);
 }
 
-/* The format that a volume gives: of what is there, else of the topmost layer that is wanted. */
-static enum disk_format wanted_format(const struct diffing *diffing, const struct wanted_volume *volume)
+enum disk_format diff_format(
+	const struct want *want, const struct have *have, const struct wanted_volume *volume)
 {
-	const struct HaveVolume *found = volume ? have_volume(diffing->have, volume->uid) : NULL;
+	const struct HaveVolume *found = volume ? have_volume(have, volume->uid) : NULL;
 	struct link link;
 	if (found && have_volume_link(found, &link))
 		return link.format;
@@ -147,7 +147,7 @@ static enum disk_format wanted_format(const struct diffing *diffing, const struc
 	const struct Layer *top = volume->chain.item[volume->chain.count - 1];
 	if (top->overlay)
 		return disk_format_qcow2;
-	const struct wanted_image *image = top->image ? want_image(diffing->want, top->image->name) : NULL;
+	const struct wanted_image *image = top->image ? want_image(want, top->image->name) : NULL;
 	if (image)
 		return image->format;
 	return top->file ? (enum disk_format)top->file->format : disk_format_raw;
@@ -184,7 +184,7 @@ void diff_disks(const struct diffing *diffing)
 			disk->disk->at[Disk_vdev], verb_disk_attach);
 		difference->want_disk = disk;
 		judge(diffing, difference, list_field, disk->disk, NULL,
-			wanted_format(diffing, disk->volume));
+			diff_format(diffing->want, diffing->have, disk->volume));
 	}
 	for (uint32_t k = 0; k < have->count; k++) {
 		const struct Disk *disk = have->item[k];

@@ -16,5 +16,8 @@ struct diffing {
 /* The path is shared: a literal, or a text in the arena. */
 struct difference *difference_add(const struct diffing *, const char *path, const struct field *);
 
+/* The format that a volume gives: of what is there, else of the topmost layer that is wanted. */
+enum disk_format diff_format(const struct want *, const struct have *, const struct wanted_volume *);
+
 void diff_disks(const struct diffing *);
 void diff_nics(const struct diffing *);

@@ -1,5 +1,6 @@
 /* Creation and its reverse: check -> disks -> config -> create -> verify, and shut down -> destroy. What a
  * creation would trip over and can be seen now is said here, before anything is begun. */
+#include "decide/diff_list.h"
 #include "decide/planner.h"
 #include "model/quantity.h"
 #include <string.h>
@@ -189,6 +190,20 @@ struct draft *plan_stop(struct planner *planner, struct change *change, const ch
 	return last;
 }
 
+const char *disk_obstacle(struct planner *planner, const struct wanted_disk *disk)
+{
+	if (!disk->volume)
+		return arena_format(
+			planner->arena, "disk %s names a Volume that is not there", disk->disk->vdev);
+	/* QEMU would not serve it, and the guest would run without it (docs/xen.md) */
+	if (disk->disk->access == access_ro &&
+		diff_format(planner->want, planner->have, disk->volume) == disk_format_qcow2)
+		return arena_format(planner->arena,
+			"disk %s: a qcow2 cannot be given read-only: give it a raw file, or access: rw",
+			disk->disk->vdev);
+	return NULL;
+}
+
 const char *nic_obstacle(struct planner *planner, const struct Nic *nic)
 {
 	const struct HostFacts *host = planner->have->found->host;
@@ -239,9 +254,9 @@ static const char *create_obstacle(
 	}
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
-		if (!disk->volume)
-			return arena_format(
-				planner->arena, "disk %s names a Volume that is not there", disk->disk->vdev);
+		const char *obstacle = disk_obstacle(planner, disk);
+		if (obstacle)
+			return obstacle;
 		if (is_lost(planner, have, disk))
 			return arena_format(planner->arena, "disk %s: %s: %s", disk->disk->vdev,
 				disk->volume->name, diff_lost_words);

@@ -175,9 +175,9 @@ static const char *attach_obstacle(struct planner *planner, struct change *chang
 		return nic_obstacle(planner, difference->want_nic);
 	if (!difference->want_disk)
 		return NULL;
-	if (!difference->want_disk->volume)
-		return arena_format(planner->arena, "disk %s names a Volume that is not there",
-			difference->want_disk->disk->vdev);
+	const char *obstacle = disk_obstacle(planner, difference->want_disk);
+	if (obstacle)
+		return obstacle;
 	const char *conflict = claims_conflict(planner, domain, difference->want_disk);
 	if (conflict)
 		return conflict;

@@ -82,6 +82,8 @@ bool draft_create(struct planner *, struct change *, const struct wanted_domain 
 /* Stops a domain, or destroys what is left of it, and creates it anew. */
 void draft_again(struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *);
 
+/* Why a guest cannot have this disk, whoever else has it, or NULL. */
+const char *disk_obstacle(struct planner *, const struct wanted_disk *);
 /* Why a guest cannot have this nic, or NULL. */
 const char *nic_obstacle(struct planner *, const struct Nic *);
 

@@ -9,22 +9,27 @@ static bool sim_pause(struct play *play, const char *xen_name)
 	return sim_poke(play->host, xen_name, sim_event_pause);
 }
 
-static bool sim_poweroff(struct play *play, const char *xen_name)
-{
-	return sim_poke(play->host, xen_name, sim_event_poweroff);
-}
-
 /* Until its monitor, if there is one, has brought it back. */
-static bool sim_reboot(struct play *play, const char *xen_name)
+static bool ends(struct play *play, const char *xen_name, enum sim_event event)
 {
-	const bool done = sim_poke(play->host, xen_name, sim_event_reboot);
+	const bool done = sim_poke(play->host, xen_name, event);
 	sim_advance(play->host, RESTART_MS);
 	return done;
 }
 
+static bool sim_poweroff(struct play *play, const char *xen_name)
+{
+	return ends(play, xen_name, sim_event_poweroff);
+}
+
+static bool sim_reboot(struct play *play, const char *xen_name)
+{
+	return ends(play, xen_name, sim_event_reboot);
+}
+
 static bool sim_crash(struct play *play, const char *xen_name)
 {
-	return sim_poke(play->host, xen_name, sim_event_crash);
+	return ends(play, xen_name, sim_event_crash);
 }
 
 static bool sim_destroy(struct play *play, const char *xen_name)

@@ -35,10 +35,39 @@ static bool xen_pause(struct play *play, const char *xen_name)
 	return xl(play, "pause", xen_name, NULL);
 }
 
-/* What its monitor then makes of it, if it lives, is over when its power is known (host/xen/observe.c). */
+static bool monitored(struct play *play, const char *xen_name, int64_t *pid)
+{
+	struct list processes = {0};
+	xl_processes(play->arena, &processes);
+	const struct xl_process *monitor = xl_monitor(&processes, "", xen_name);
+	if (monitor && pid)
+		*pid = monitor->pid;
+	return monitor;
+}
+
+/* Is it over, and what its monitor makes of it as well? */
+static bool has_ended(struct play *play, const char *xen_name, int64_t before)
+{
+	play_observe(play);
+	const struct HaveDomain *domain = have_domain_named(play->have, xen_name);
+	if (!domain)
+		return play->have->known && !monitored(play, xen_name, NULL);
+	return KNOWN(domain, HaveDomain, power) &&
+	       (domain->power == found_power_Stopped ||
+		       (domain->power == found_power_Running && domain->domid != before));
+}
+
 static bool ends(struct play *play, const char *xen_name, const char *key)
 {
-	return xl(play, "sysrq", xen_name, key) && play_await(play, xen_name, "Stopped");
+	const int64_t domid = play_domid(play, xen_name);
+	if (!xl(play, "sysrq", xen_name, key))
+		return false;
+	for (int i = 0; i < TRIES; i++) {
+		if (has_ended(play, xen_name, domid))
+			return true;
+		xen_wait(play, PACE);
+	}
+	return false;
 }
 
 static bool xen_poweroff(struct play *play, const char *xen_name)
@@ -51,29 +80,9 @@ static bool xen_crash(struct play *play, const char *xen_name)
 	return ends(play, xen_name, "c");
 }
 
-static bool monitored(struct play *play, const char *xen_name, int64_t *pid)
-{
-	struct list processes = {0};
-	xl_processes(play->arena, &processes);
-	const struct xl_process *monitor = xl_monitor(&processes, "", xen_name);
-	if (monitor && pid)
-		*pid = monitor->pid;
-	return monitor;
-}
-
 static bool xen_reboot(struct play *play, const char *xen_name)
 {
-	const int64_t domid = play_domid(play, xen_name);
-	if (!monitored(play, xen_name, NULL))
-		return ends(play, xen_name, "b");
-	if (!xl(play, "sysrq", xen_name, "b"))
-		return false;
-	for (int i = 0; i < TRIES; i++) {
-		if (play_await(play, xen_name, "Running") && play_domid(play, xen_name) != domid)
-			return true;
-		xen_wait(play, PACE);
-	}
-	return false;
+	return ends(play, xen_name, "b");
 }
 
 static bool xen_destroy(struct play *play, const char *xen_name)

@@ -219,6 +219,21 @@ static unsigned split(char *line, const char **words)
 	return count;
 }
 
+/* What somebody else is just doing is not known; it passes. */
+static void settle(struct play *play)
+{
+	for (int i = 0; i < AWAIT_TRIES; i++) {
+		bool known = true;
+		play_observe(play);
+		for (uint32_t k = 0; k < play->have->found->domains.count; k++)
+			known &= KNOWN(
+				(struct HaveDomain *)play->have->found->domains.item[k], HaveDomain, power);
+		if (known)
+			return;
+		play->hand->wait(play, AWAIT_PACE);
+	}
+}
+
 static void script_play(struct play *play, const char *path, bool verbose)
 {
 	struct arena *before_arena = arena_new();
@@ -238,7 +253,7 @@ static void script_play(struct play *play, const char *path, bool verbose)
 		if (verbose)
 			printf("    # %lld ms: %s\n", (long long)(runner_now() - began),
 				message ? message : "");
-		play_observe(play);
+		settle(play);
 		struct arena *arena = arena_new();
 		struct list now = facts_of(arena, play);
 		facts_print(&before, &now);

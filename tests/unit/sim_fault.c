@@ -78,13 +78,14 @@ Test(sim_fault, a_creation_that_hangs_is_killed_at_its_deadline)
 	expect_half_built(&sim, web);
 }
 
-Test(sim_fault, half_built_and_unpaused_does_not_live)
+Test(sim_fault, half_built_is_not_unpaused)
 {
 	SIMULATED sim = with_fault("{\"verb\":\"domain.create\",\"when\":\"half\"}");
 	struct wanted_domain *web = wanted_make(&sim, "web-1", 128 * MiB);
 	cr_expect_not(simulated_create(&sim, web));
-	cr_expect(simulated_do(&sim, verb_domain_unpause, web));
-	cr_expect_eq(simulated_find(&sim, web->uid)->ended, ended_crash);
+	cr_expect_not(simulated_do(&sim, verb_domain_unpause, web));
+	cr_expect_eq(sim.done.outcome, OUTCOME_TRANSIENT);
+	cr_expect_eq(simulated_find(&sim, web->uid)->power, found_power_Paused);
 }
 
 Test(sim_fault, half_a_destruction_is_a_zombie_that_leaves)

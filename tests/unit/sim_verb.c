@@ -141,7 +141,7 @@ Test(sim_verb, check_judges_and_changes_nothing)
 	cr_expect_eq(sim_changes(sim.host), 0);
 }
 
-Test(sim_verb, a_name_is_had_once_a_uuid_twice)
+Test(sim_verb, a_name_and_a_uuid_are_had_once)
 {
 	SIMULATED sim = simulated_open(NULL);
 	struct wanted_domain *web = wanted_make(&sim, "web-1", 128 * MiB);
@@ -152,8 +152,10 @@ Test(sim_verb, a_name_is_had_once_a_uuid_twice)
 	cr_expect(strstr(sim.done.message, "a domain named web-1 exists"), "%s", sim.done.message);
 	struct wanted_domain *same_uuid = wanted_make(&sim, "web-2", 128 * MiB);
 	strcpy(same_uuid->uid, web->uid);
-	cr_expect(simulated_create(&sim, same_uuid), "real Xen does not look at the uuid");
-	cr_expect_eq(simulated_count(&sim), 2);
+	cr_expect_not(simulated_create(&sim, same_uuid), "real Xen would not mind");
+	cr_expect_eq(sim.done.outcome, OUTCOME_TRANSIENT);
+	cr_expect(strstr(sim.done.message, "its UUID is there"), "%s", sim.done.message);
+	cr_expect_eq(simulated_count(&sim), 1);
 }
 
 Test(sim_verb, a_shutdown_is_obeyed_after_the_boot_and_leaves_the_guest_stopped)
@@ -200,7 +202,7 @@ Test(sim_verb, a_live_change_of_memory_keeps_to_the_limits)
 	cr_expect(simulated_number(&sim, verb_domain_set_memory, web, 768 * MiB));
 	cr_expect_eq(simulated_find(&sim, web->uid)->spec->memory, 768 * MiB);
 	cr_expect_not(simulated_number(&sim, verb_domain_set_memory, web, 2 * GiB));
-	cr_expect_eq(sim.done.outcome, OUTCOME_TERMINAL);
+	cr_expect_eq(sim.done.outcome, OUTCOME_TRANSIENT);
 	cr_expect(strstr(sim.done.message, "above the limit of 1GiB"), "%s", sim.done.message);
 	cr_expect_eq(simulated_find(&sim, web->uid)->spec->memory, 768 * MiB);
 	cr_assert(sim_add(sim.host, "greedy", NULL, simulated_free_memory(&sim) - 64 * MiB - 128 * MiB));
@@ -208,13 +210,75 @@ Test(sim_verb, a_live_change_of_memory_keeps_to_the_limits)
 	cr_expect_eq(sim.done.outcome, OUTCOME_TRANSIENT);
 }
 
-Test(sim_verb, a_balloon_that_is_too_small_is_accepted_and_kills)
+Test(sim_verb, a_live_change_of_memory_stops_at_the_floor)
 {
 	SIMULATED sim = simulated_open(NULL);
 	struct wanted_domain *web = wanted_make(&sim, "web-1", 512 * MiB);
 	cr_assert(simulated_create(&sim, web));
+	cr_expect_not(simulated_number(&sim, verb_domain_set_memory, web, 10 * MiB));
+	cr_expect_eq(sim.done.outcome, OUTCOME_TERMINAL);
+	cr_expect(strstr(sim.done.message, "memoryFloor is 32MiB"), "%s", sim.done.message);
+	cr_expect_eq(simulated_find(&sim, web->uid)->spec->memory, 512 * MiB);
+}
+
+Test(sim_verb, a_balloon_that_is_too_small_kills_where_the_host_lets_it)
+{
+	SIMULATED sim = {.arena = arena_new(), .report = report_new()};
+	struct HostSpec *spec = type_new(sim.arena, &type_HostSpec);
+	spec->memoryFloor = 4 * MiB;
+	const struct host_options options = {.owner = "default", .spec = spec, .writes = true};
+	sim.links.arena = sim.arena;
+	sim.host = host_sim.open(&options, sim.report);
+	cr_assert_not_null(sim.host);
+	struct wanted_domain *web = wanted_make(&sim, "web-1", 512 * MiB);
+	cr_assert(simulated_create(&sim, web));
 	cr_expect(simulated_number(&sim, verb_domain_set_memory, web, 10 * MiB));
 	cr_expect_eq(simulated_find(&sim, web->uid)->ended, ended_crash);
+	cr_expect_not(simulated_number(&sim, verb_domain_set_memory, web, 64 * MiB), "it is dead");
+}
+
+Test(sim_verb, without_a_monitor_a_reboot_is_an_end)
+{
+	SIMULATED sim = simulated_open(NULL);
+	struct wanted_domain *web = wanted_make(&sim, "web-1", 128 * MiB);
+	cr_assert(simulated_create(&sim, web));
+	cr_expect(sim_poke(sim.host, "web-1", sim_event_unmonitor));
+	cr_expect_not(sim_poke(sim.host, "web-1", sim_event_unmonitor), "it is gone already");
+	cr_expect(sim_poke(sim.host, "web-1", sim_event_reboot));
+	sim_advance(sim.host, 10000);
+	cr_expect_eq(simulated_find(&sim, web->uid)->ended, ended_reboot);
+}
+
+Test(sim_verb, what_its_monitor_is_about_to_bring_back_is_waited_for)
+{
+	SIMULATED sim = simulated_open(NULL);
+	struct wanted_domain *web = wanted_make(&sim, "web-1", 128 * MiB);
+	cr_assert(simulated_create(&sim, web));
+	cr_assert(sim_poke(sim.host, "web-1", sim_event_reboot));
+	cr_expect(simulated_create(&sim, web));
+	cr_expect_eq(simulated_count(&sim), 1);
+	cr_assert(sim_poke(sim.host, "web-1", sim_event_reboot));
+	cr_expect(simulated_do(&sim, verb_domain_destroy, web));
+	sim_advance(sim.host, 10000);
+	cr_expect_eq(simulated_count(&sim), 0);
+}
+
+Test(sim_verb, a_paused_guest_goes_on_where_it_was)
+{
+	SIMULATED sim = simulated_open(NULL);
+	struct wanted_domain *web = wanted_make(&sim, "web-1", 128 * MiB);
+	wanted_disk_add(&sim, web, "xvda", disk_format_raw);
+	cr_assert(simulated_create(&sim, web));
+	cr_assert(simulated_do(&sim, verb_domain_verify, web));
+	cr_expect(sim_poke(sim.host, "web-1", sim_event_pause));
+	cr_expect_eq(simulated_find(&sim, web->uid)->power, found_power_Paused);
+	cr_expect_not(simulated_do(&sim, verb_domain_verify, web));
+	cr_expect(simulated_do(&sim, verb_domain_unpause, web));
+	struct HaveDomain *have = simulated_find(&sim, web->uid);
+	cr_expect_eq(have->power, found_power_Running);
+	cr_expect(((struct Disk *)have->spec->disks.item[0])->connected, "its devices stayed connected");
+	cr_assert(sim_poke(sim.host, "web-1", sim_event_crash));
+	cr_expect_not(simulated_do(&sim, verb_domain_unpause, web));
 }
 
 Test(sim_verb, vcpus_up_to_the_maximum)

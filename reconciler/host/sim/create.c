@@ -3,15 +3,38 @@
  * It is half built while that lasts. */
 #include "host/sim/verb.h"
 #include "model/quantity.h"
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { CREATE_DISK_MS = 1500, CREATE_NIC_MS = 1300 };
 
+static bool file_missing(const struct world *world, const char *path)
+{
+	const struct texts *missing = &world->state->missingFiles;
+	for (uint32_t i = 0; i < missing->count; i++)
+		if (text_equal(missing->item[i], path))
+			return true;
+	return false;
+}
+
+/* The format that the file behind a disk has, or will have. */
+static enum disk_format format_of(const struct wanted_volume *volume, const struct links *links)
+{
+	const struct link *link = links ? links_find(links, volume->uid) : NULL;
+	const struct Layer *top =
+		volume->chain.count ? volume->chain.item[volume->chain.count - 1] : &(struct Layer){0};
+	if (link && link->path)
+		return link->format;
+	return top->overlay ? disk_format_qcow2
+	       : top->file  ? (enum disk_format)top->file->format
+			    : disk_format_raw;
+}
+
 /* The configuration alone, as `xl create -n` and a comparison with what was meant would find it. */
 void config_judge(struct world *world, struct op *op, const struct action *action, const struct links *links)
 {
-	(void)world, (void)links;
+	(void)world;
 	const struct DomainSpec *spec = action->domain->spec;
 	bool needs_kernel = !KNOWN(spec, DomainSpec, type) || spec->type != domain_type_hvm;
 	if (KNOWN(spec, DomainSpec, maxMemory) && spec->memory > spec->maxMemory)
@@ -29,6 +52,13 @@ void config_judge(struct world *world, struct op *op, const struct action *actio
 				op_fail(op, OUTCOME_TERMINAL, NULL, "exit 3: two disks are %s",
 					one->disk->vdev);
 		}
+	for (uint32_t i = 0; i < action->domain->disks.count; i++) {
+		const struct wanted_disk *disk = action->domain->disks.item[i];
+		if (disk->volume && disk->disk->access == access_ro &&
+			format_of(disk->volume, links) == disk_format_qcow2)
+			op_fail(op, OUTCOME_TERMINAL, "give it a raw file, or access: rw",
+				"disk %s: QEMU cannot open a qcow2 read-only for a guest", disk->disk->vdev);
+	}
 }
 
 static const char *text_or_none(const char *text)
@@ -72,16 +102,32 @@ struct Nic *nic_found(struct arena *arena, const struct Nic *want, int64_t devic
 	return nic;
 }
 
-/* What Xen describes of a domain: the fields that are compared; of the rest it knows nothing. */
-static struct DomainSpec *spec_found(struct arena *arena, const struct DomainSpec *want)
+/* What its configuration says, or what is written there where the author said nothing. */
+static struct Events *events_found(struct arena *arena, const struct Events *want)
 {
+	struct Events *events = arena_make(arena, struct Events);
+	for (int i = 0; i < Events_FIELDS; i++) {
+		const struct field *field = &type_Events.fields[i];
+		*(int *)field_value(field, events) = want && want->at[i]  ? *(int *)field_value(field, want)
+						     : i == Events_reboot ? event_action_restart
+									  : event_action_preserve;
+		events->at[i] = &mark_observed;
+	}
+	return events;
+}
+
+/* What Xen describes of a domain: the fields that are compared; of the rest it knows nothing. */
+static struct DomainSpec *spec_found(struct arena *arena, const struct wanted_domain *domain)
+{
+	const struct DomainSpec *want = domain->spec;
 	struct DomainSpec bare = {0};
 	for (int i = 0; i < type_DomainSpec.count; i++) {
 		const struct field *field = &type_DomainSpec.fields[i];
-		bool lists = i == DomainSpec_disks || i == DomainSpec_nics || i == DomainSpec_boot;
+		const bool apart = i == DomainSpec_disks || i == DomainSpec_nics || i == DomainSpec_boot ||
+				   i == DomainSpec_domainName || i == DomainSpec_events || i == DomainSpec_xl;
 		const bool said =
 			want->at[i] || field->has_default; /* what is left out stands at its default */
-		if (field->role != ROLE_COMPARED || i == DomainSpec_domainName || lists || !said)
+		if (field->role != ROLE_COMPARED || apart || !said)
 			continue;
 		static const size_t sizes[] = {[SHAPE_Text] = sizeof(char *),
 			[SHAPE_Int] = sizeof(int64_t),
@@ -114,7 +160,9 @@ static struct DomainSpec *spec_found(struct arena *arena, const struct DomainSpe
 	if (!KNOWN(spec->scheduler, Scheduler, cap))
 		KNOW(spec->scheduler, Scheduler, cap, 0);
 	KNOW(spec, DomainSpec, boot, boot_found(arena, want->boot));
-	spec->at[DomainSpec_xl] = spec->at[DomainSpec_disks] = spec->at[DomainSpec_nics] = &mark_observed;
+	KNOW(spec, DomainSpec, events, events_found(arena, want->events));
+	KNOW(spec, DomainSpec, domainName, arena_text(arena, domain->xen_name));
+	spec->at[DomainSpec_disks] = spec->at[DomainSpec_nics] = &mark_observed;
 	spec->at[DomainSpec_graphics] = &mark_observed; /* NULL: known to have none */
 	if (spec->graphics && spec->graphics->vnc)
 		spec->graphics->vnc->at[Vnc_listen] = &mark_observed; /* the default, where it was not said */
@@ -157,9 +205,54 @@ static void devices_prepare(
 	KNOW(op->made, HaveDomain, deviceModel, device_model);
 }
 
+/* What real Xen trips over once it builds the guest. */
+static void build_judge(struct world *world, struct op *op, const struct wanted_domain *want)
+{
+	const struct Boot *boot = want->spec->boot;
+	const char *const paths[] = {
+		boot ? boot->kernel : NULL, boot ? boot->ramdisk : NULL, boot ? boot->bootloader : NULL};
+	const int64_t smallest =
+		state_number(world, SimState_smallestGuest, &world->state->smallestGuest, 4 * MiB);
+	struct guest probe = {.have = op->made};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (paths[i] && file_missing(world, paths[i]))
+			op_fail(op, OUTCOME_TERMINAL, "boot.kernel or boot.ramdisk is missing",
+				"exit 3: failed to open file %s", paths[i]);
+	if (guest_holds(&probe) > world_free(world)) {
+		char needed[32], left[32];
+		size_text(guest_holds(&probe) / MiB * MiB, needed);
+		size_text(world_free(world) > 0 ? world_free(world) / MiB * MiB : 0, left);
+		op_fail(op, OUTCOME_TRANSIENT, "take memory from another guest",
+			"exit 3: memory is short: %s needed, %s free", needed, left);
+	}
+	if (want->spec->memory < smallest)
+		op_fail(op, OUTCOME_TERMINAL, "spec.memory is too small for this kernel",
+			"exit 3: segment kernel too large");
+}
+
+/* Who has the name or the UUID already; looked for before anything is begun. */
+static void namesakes_judge(const struct world *world, struct op *op)
+{
+	const struct guest *same = guest_find(world, op->uid, op->domid);
+	if (same)
+		op_fail(op, OUTCOME_TRANSIENT, NULL,
+			"a domain with its UUID is there already: domain %" PRId64, same->have->domid);
+	if (guest_named(world, op->xen_name))
+		op_fail(op, OUTCOME_TERMINAL, "look for it with xl list", "a domain named %s exists",
+			op->xen_name);
+}
+
 void create_prepare(
 	struct world *world, struct op *op, const struct action *action, const struct links *links)
 {
+	const struct revival *revival = revival_find(world, op->uid);
+	op->awaits = revival;
+	if (revival) {
+		op->ends = revival->time;
+		return;
+	}
+	namesakes_judge(world, op);
+	const bool begun = !op->failure;
 	config_judge(world, op, action, links);
 	op->made = arena_make(op->arena, struct HaveDomain);
 	KNOW(op->made, HaveDomain, uuid, op->uid);
@@ -169,21 +262,13 @@ void create_prepare(
 	KNOW(op->made, HaveDomain, halfBuilt, false);
 	if (op->record)
 		KNOW(op->made, HaveDomain, mark, op->record);
-	KNOW(op->made, HaveDomain, spec, spec_found(op->arena, action->domain->spec));
+	KNOW(op->made, HaveDomain, spec, spec_found(op->arena, action->domain));
 	devices_prepare(world, op, action->domain, links);
 	op->ends += CREATE_DISK_MS * (int64_t)op->made->spec->disks.count +
 		    CREATE_NIC_MS * (int64_t)op->made->spec->nics.count;
-	if (guest_named(world, op->xen_name))
-		op_fail(op, OUTCOME_TERMINAL, "look for it with xl list", "exit 3: a domain named %s exists",
-			op->xen_name);
-	struct guest probe = {.have = op->made};
-	if (guest_holds(&probe) > world_free(world)) {
-		char needed[32], left[32];
-		size_text(guest_holds(&probe) / MiB * MiB, needed);
-		size_text(world_free(world) > 0 ? world_free(world) / MiB * MiB : 0, left);
-		op_fail(op, OUTCOME_TRANSIENT, "take memory from another guest",
-			"exit 3: memory is short: %s needed, %s free", needed, left);
-	}
+	build_judge(world, op, action->domain);
+	if (!begun)
+		return;
 	/* a creation that is refused has used up a number all the same */
 	op->domid = world->next_domid++;
 	KNOW(op->made, HaveDomain, domid, op->domid);
@@ -193,6 +278,8 @@ void create_prepare(
 /* A paused domain that nobody describes: what is left if `xl create` is killed. */
 void create_start(struct world *world, struct op *op)
 {
+	if (op->awaits)
+		return;
 	struct arena *arena = arena_new();
 	struct HaveDomain *have = arena_make(arena, struct HaveDomain);
 	*have = *op->made;
@@ -208,6 +295,11 @@ void create_start(struct world *world, struct op *op)
 void create_effect(struct world *world, struct op *op)
 {
 	struct guest *guest = guest_of(world, op);
+	if (op->awaits) {
+		if (!guest)
+			op_fail(op, OUTCOME_TRANSIENT, NULL, "xl's monitor has not brought it back");
+		return;
+	}
 	if (!guest || guest->have->domid != op->domid) {
 		op_fail(op, OUTCOME_TRANSIENT, NULL, "exit 3: the domain was destroyed while it was built");
 		return;
@@ -215,5 +307,6 @@ void create_effect(struct world *world, struct op *op)
 	struct arena *arena = arena_new();
 	guest_move(guest, arena, object_copy(arena, &type_HaveDomain, op->made));
 	guest_runs(world, guest);
+	guest->unmonitored = !world->monitors;
 	world_acted(world);
 }

@@ -6,8 +6,10 @@
  *
  *     running --poweroff, crash--> stopped (preserved)        running --reboot--> absent --2 s--> running,
  * new domid dying --30 s--> gone */
+#include "base/file.h"
 #include "host/sim/world.h"
 #include "model/quantity.h"
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +36,14 @@ struct guest *guest_named(const struct world *world, const char *xen_name)
 		if (KNOWN(world->guests[i]->have, HaveDomain, name) &&
 			text_equal(world->guests[i]->have->name, xen_name))
 			return world->guests[i];
+	return NULL;
+}
+
+const struct revival *revival_find(const struct world *world, const char *uuid)
+{
+	for (uint32_t i = 0; i < world->revival_count; i++)
+		if (text_equal(world->revivals[i]->domain->uuid, uuid))
+			return world->revivals[i];
 	return NULL;
 }
 
@@ -99,12 +109,25 @@ bool guest_connected(const struct guest *guest)
 	return true;
 }
 
+bool disk_served(const struct world *world, const struct Disk *disk)
+{
+	static const char magic[] = {'Q', 'F', 'I', '\xfb'};
+	char head[sizeof(magic)] = "";
+	if (world_simulates_storage(world) || disk->format != disk_format_qcow2 || !disk->target)
+		return true;
+	FD_SCOPED file = open(disk->target, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return file >= 0 && read(file, head, sizeof(head)) == (ssize_t)sizeof(head) &&
+	       memcmp(head, magic, sizeof(magic)) == 0;
+}
+
 /* A faulty device stays as it is. */
-void guest_connect(struct guest *guest, bool connected)
+void guest_connect(const struct world *world, struct guest *guest, bool connected)
 {
 	struct DomainSpec *spec = guest->have->spec;
 	for (uint32_t i = 0; spec && i < spec->disks.count; i++) {
 		struct Disk *disk = spec->disks.item[i];
+		if (connected && !disk_served(world, disk))
+			KNOW(disk, Disk, fault, fault_unserved);
 		KNOW(disk, Disk, connected, connected && !KNOWN(disk, Disk, fault));
 	}
 	for (uint32_t i = 0; spec && i < spec->nics.count; i++) {
@@ -121,6 +144,14 @@ static void guest_mend(struct guest *guest)
 		((struct Disk *)spec->disks.item[i])->at[Disk_fault] = NULL;
 	for (uint32_t i = 0; spec && i < spec->nics.count; i++)
 		((struct Nic *)spec->nics.item[i])->at[Nic_fault] = NULL;
+}
+
+void guest_rename(struct guest *guest, const char *xen_name)
+{
+	const char *name = arena_text(guest->arena, xen_name);
+	KNOW(guest->have, HaveDomain, name, name);
+	if (guest->have->spec)
+		KNOW(guest->have->spec, DomainSpec, domainName, name);
 }
 
 void guest_move(struct guest *guest, struct arena *arena, struct HaveDomain *have)
@@ -170,12 +201,22 @@ void guest_runs(struct world *world, struct guest *guest)
 	struct HaveDomain *have = guest->have;
 	KNOW(have, HaveDomain, power, found_power_Running);
 	have->at[HaveDomain_ended] = NULL;
-	guest_connect(guest, false);
+	guest_connect(world, guest, false);
 	guest->boots =
 		world->clock + state_number(world, SimState_bootDelay, &world->state->bootDelay, BOOT_MS);
 	guest->connects = world->clock +
 			  state_number(world, SimState_connectDelay, &world->state->connectDelay, CONNECT_MS);
 	guest->stops = NEVER;
+	world_timer(world, guest->connects);
+}
+
+void guest_wakes(struct world *world, struct guest *guest)
+{
+	KNOW(guest->have, HaveDomain, power, found_power_Running);
+	if (guest_connected(guest) || guest->connects != NEVER)
+		return;
+	guest->connects = world->clock +
+			  state_number(world, SimState_connectDelay, &world->state->connectDelay, CONNECT_MS);
 	world_timer(world, guest->connects);
 }
 
@@ -230,7 +271,7 @@ void guest_ends(struct world *world, struct guest *guest, enum ended why)
 	}
 	KNOW(guest->have, HaveDomain, power, found_power_Stopped);
 	KNOW(guest->have, HaveDomain, ended, why);
-	guest_connect(guest, false);
+	guest_connect(world, guest, false);
 	guest->connects = guest->stops = NEVER;
 }
 
@@ -311,7 +352,7 @@ static bool guest_is_due(struct world *world, struct guest *guest)
 		guest_remove(world, guest);
 	} else if (guest->connects <= world->clock) {
 		guest->connects = NEVER;
-		guest_connect(guest, true);
+		guest_connect(world, guest, true);
 	} else if (guest->stops <= world->clock) {
 		guest->stops = NEVER;
 		guest_ends(world, guest, ended_poweroff);

@@ -185,7 +185,7 @@ bool sim_rename(struct host *host, const char *xen_name, const char *other)
 	struct guest *guest = guest_named(world, xen_name);
 	if (!guest || guest_named(world, other))
 		return false;
-	KNOW(guest->have, HaveDomain, name, arena_text(guest->arena, other));
+	guest_rename(guest, other);
 	world_touched(world);
 	return true;
 }

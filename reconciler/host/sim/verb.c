@@ -48,6 +48,17 @@ struct guest *guest_running(const struct world *world, struct op *op)
 	return guest;
 }
 
+/* Running or paused; else the op fails. */
+static struct guest *guest_alive(const struct world *world, struct op *op)
+{
+	struct guest *guest = guest_of(world, op);
+	if (guest && (guest->have->power == found_power_Running || guest->have->power == found_power_Paused))
+		return guest;
+	op_fail(op, OUTCOME_TRANSIENT, NULL, "it is %s",
+		guest ? choice_found_power[guest->have->power] : "not there");
+	return NULL;
+}
+
 void guest_changed(struct world *world, struct guest *guest)
 {
 	guest_compact(guest);
@@ -59,6 +70,18 @@ static void nothing(struct world *world, struct op *op)
 	(void)world, (void)op;
 }
 
+/* A disk that will never connect; NULL: all may. */
+static const struct Disk *disk_unserved(const struct world *world, const struct guest *guest)
+{
+	const struct list *disks = &guest->have->spec->disks;
+	for (uint32_t i = 0; i < disks->count; i++) {
+		const struct Disk *disk = disks->item[i];
+		if (KNOWN(disk, Disk, connected) && !disk->connected && !disk_served(world, disk))
+			return disk;
+	}
+	return NULL;
+}
+
 static bool verify_met(struct world *world, struct op *op)
 {
 	struct guest *guest = guest_of(world, op);
@@ -66,7 +89,8 @@ static bool verify_met(struct world *world, struct op *op)
 		return false;
 	if (guest->have->power == found_power_Stopped || guest->have->power == found_power_Dying)
 		return true;
-	return guest->have->power == found_power_Running && guest_connected(guest);
+	return guest->have->power == found_power_Running &&
+	       (guest_connected(guest) || (guest->connects == NEVER && disk_unserved(world, guest)));
 }
 
 static void verify_effect(struct world *world, struct op *op)
@@ -79,6 +103,10 @@ static void verify_effect(struct world *world, struct op *op)
 			choice_found_power[guest->have->power],
 			KNOWN(guest->have, HaveDomain, ended) ? ", " : "",
 			KNOWN(guest->have, HaveDomain, ended) ? choice_ended[guest->have->ended] : "");
+	else if (disk_unserved(world, guest))
+		op_fail(op, OUTCOME_TERMINAL, NULL,
+			"disk %s is not served by QEMU: Image is not in qcow2 format",
+			disk_unserved(world, guest)->vdev);
 	else if (!guest_connected(guest))
 		op_fail(op, OUTCOME_TRANSIENT, NULL, "its devices are not connected");
 }
@@ -87,25 +115,31 @@ static void verify_effect(struct world *world, struct op *op)
 
 static void unpause_effect(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_of(world, op);
+	struct guest *guest = guest_alive(world, op);
 	if (!guest || guest->have->power != found_power_Paused)
 		return;
-	guest_runs(world, guest);
-	/* what was never built to the end does not live long */
-	if (KNOWN(guest->have, HaveDomain, halfBuilt) && guest->have->halfBuilt)
-		guest_ends(world, guest, ended_crash);
+	if (KNOWN(guest->have, HaveDomain, halfBuilt) && guest->have->halfBuilt) {
+		op_fail(op, OUTCOME_TRANSIENT, NULL, "it may be half-built: it is not unpaused");
+		return;
+	}
+	guest_wakes(world, guest);
 	world_acted(world);
 }
 
 static void memory_effect(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_needed(world, op);
-	if (!guest)
+	struct guest *guest = guest_alive(world, op);
+	if (!guest || !guest_needed(world, op))
 		return;
 	struct DomainSpec *spec = guest->have->spec;
 	char text[32];
+	if (op->number < world->memory_floor && op->number < spec->memory) {
+		op_fail(op, OUTCOME_TERMINAL, NULL, "the guest would die of it: the host's memoryFloor is %s",
+			size_text(world->memory_floor, text));
+		return;
+	}
 	if (KNOWN(spec, DomainSpec, maxMemory) && op->number > spec->maxMemory) {
-		op_fail(op, OUTCOME_TERMINAL, NULL, "exit 1: above the limit of %s that it was created with",
+		op_fail(op, OUTCOME_TRANSIENT, NULL, "exit 1: above the limit of %s that it was created with",
 			size_text(spec->maxMemory, text));
 		return;
 	}
@@ -174,18 +208,14 @@ static void rename_effect(struct world *world, struct op *op)
 		op_fail(op, OUTCOME_TERMINAL, NULL, "exit 1: a domain named %s exists", op->xen_name);
 	if (!guest || op->failure)
 		return;
-	KNOW(guest->have, HaveDomain, name, arena_text(guest->arena, op->xen_name));
+	guest_rename(guest, op->xen_name);
 	guest_changed(world, guest);
 }
 
 static void record_effect(struct world *world, struct op *op)
 {
 	struct guest *guest = guest_of(world, op);
-	if (!guest)
-		op_fail(op, OUTCOME_TRANSIENT, NULL, "there is no such domain");
-	else if (!op->record)
-		op_fail(op, OUTCOME_TERMINAL, NULL, "there is no record to write");
-	if (!guest || op->failure)
+	if (!guest || !op->record)
 		return;
 	KNOW(guest->have, HaveDomain, mark, object_copy(guest->arena, &type_Record, op->record));
 	KNOW(guest->have, HaveDomain, owned, true);
@@ -252,6 +282,17 @@ static void destroy_start(struct world *world, struct op *op)
 	world_acted(world);
 }
 
+/* One that its monitor is about to bring back is waited for. */
+static void destroy_prepare(
+	struct world *world, struct op *op, const struct action *action, const struct links *links)
+{
+	(void)action, (void)links;
+	const struct revival *revival = revival_find(world, op->uid);
+	op->awaits = revival && !guest_of(world, op);
+	if (op->awaits)
+		op->ends += revival->time - world->clock;
+}
+
 static void destroy_effect(struct world *world, struct op *op)
 {
 	struct guest *guest = guest_of(world, op);
@@ -263,7 +304,7 @@ static void destroy_effect(struct world *world, struct op *op)
 
 const struct way host_ways[VERBS] = {
 	[verb_domain_check] = {.milliseconds = QUICK_MS, .prepare = config_judge, .effect = nothing},
-	[verb_domain_configure] = {.milliseconds = QUICK_MS, .effect = nothing},
+	[verb_domain_configure] = {.milliseconds = QUICK_MS, .prepare = config_judge, .effect = nothing},
 	[verb_domain_create] = {.milliseconds = CREATE_MS,
 		.prepare = create_prepare,
 		.start = create_start,
@@ -297,6 +338,7 @@ const struct way host_ways[VERBS] = {
 		.start = shutdown_start,
 		.effect = shutdown_effect},
 	[verb_domain_destroy] = {.milliseconds = DESTROY_MS,
+		.prepare = destroy_prepare,
 		.start = destroy_start,
 		.effect = destroy_effect},
 };

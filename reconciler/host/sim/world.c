@@ -332,6 +332,10 @@ struct world *world_open(const struct host_options *options, const char *text, s
 		.arena = arena,
 		.writes = options->writes,
 		.owner = arena_text(arena, options->owner ? options->owner : "default"),
+		.memory_floor = options->spec
+					? options->spec->memoryFloor
+					: ((struct HostSpec *)type_new(arena, &type_HostSpec))->memoryFloor,
+		.monitors = !options->spec || options->spec->supervision != supervision_xensteer,
 		.runner = options->runner,
 		.next_timer = NEVER,
 	};

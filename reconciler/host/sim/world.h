@@ -66,6 +66,7 @@ struct op {
 	enum outcome outcome;
 	const char *failure, *hint;
 	struct link link;
+	bool awaits; /* its monitor is about to bring it back */
 };
 
 struct world {
@@ -75,6 +76,8 @@ struct world {
 	const char *path;    /* of host.json; NULL: in memory */
 	bool writes;
 	const char *owner;
+	int64_t memory_floor; /* bytes: a live change goes no lower */
+	bool monitors;        /* xl's monitors restart guests */
 	struct runner *runner;
 
 	/* images and files as they stand in host.json; volumes, where they are real */
@@ -126,6 +129,8 @@ void *array_grow(void *items, uint32_t count, uint32_t *room);
 /* guest.c */
 struct guest *guest_find(const struct world *, const char *uuid, int64_t domid);
 struct guest *guest_named(const struct world *, const char *xen_name);
+/* Is its monitor about to create it again? NULL: no. */
+const struct revival *revival_find(const struct world *, const char *uuid);
 /* Takes over the arena, in which `have` lies. */
 struct guest *guest_add(struct world *, struct arena *, struct HaveDomain *have);
 void guest_remove(struct world *, struct guest *);
@@ -133,9 +138,14 @@ void guest_free(struct guest *);
 /* Another arena and what lies in it take the place of what it has. */
 void guest_move(struct guest *, struct arena *, struct HaveDomain *);
 void guest_runs(struct world *, struct guest *);             /* it begins to boot */
+void guest_wakes(struct world *, struct guest *);            /* it goes on where it was paused */
 void guest_ends(struct world *, struct guest *, enum ended); /* its monitor does what it was told to */
 bool guest_connected(const struct guest *);
-void guest_connect(struct guest *, bool connected); /* all its devices */
+/* Can the file behind it be opened for a guest? False for a real qcow2 that is none. */
+bool disk_served(const struct world *, const struct Disk *);
+/* All its devices; but a disk that no QEMU can serve never connects. */
+void guest_connect(const struct world *, struct guest *, bool connected);
+void guest_rename(struct guest *, const char *xen_name);
 int64_t guest_holds(const struct guest *);
 /* After changes of its texts: gives back what has gathered in its arena. */
 void guest_compact(struct guest *);
