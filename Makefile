@@ -202,7 +202,7 @@ $B/tests/play: $(DIFFERENTIAL) $B/core.a
 
 .PHONY: differential
 differential: $B/tests/play ## the simulator does what real Xen was recorded to do
-	@tests/differential/run $<
+	@tests/differential/run sim $<
 
 # tests/lab/lab: a real Xen host under QEMU; the first use builds it, as root
 .PHONY: test-xen

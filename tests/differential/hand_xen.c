@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { XL_LIMIT = 30000, PACE = 100, TRIES = 200, HALFWAY_PACE = 10 /* ms */ };
+enum { XL_LIMIT = 30000, PACE = 100, TRIES = 600, HALFWAY_PACE = 10 /* ms */ };
 
 static bool run(struct play *play, const char *const *argv)
 {
@@ -60,7 +60,8 @@ static bool has_ended(struct play *play, const char *xen_name, int64_t before)
 static bool ends(struct play *play, const char *xen_name, const char *key)
 {
 	const int64_t domid = play_domid(play, xen_name);
-	if (!xl(play, "sysrq", xen_name, key))
+	const struct HaveDomain *domain = have_domain_named(play->have, xen_name);
+	if (!domain || domain->power != found_power_Running || !xl(play, "sysrq", xen_name, key))
 		return false;
 	for (int i = 0; i < TRIES; i++) {
 		if (has_ended(play, xen_name, domid))
@@ -101,14 +102,14 @@ static bool xen_unmonitor(struct play *play, const char *xen_name)
 	return monitored(play, xen_name, &pid) && kill((pid_t)pid, SIGKILL) == 0;
 }
 
-/* The lab's guests say so (tests/lab/guest-init). */
+/* Linux says what it hears once it listens. */
 static bool xen_boot(struct play *play, const char *xen_name)
 {
 	struct store *store = store_new();
 	const long long domid = play_domid(play, xen_name);
 	bool booted = false;
 	for (int i = 0; i < TRIES && !booted; i++) {
-		booted = store_number(store, "/local/domain/%lld/data/ready", domid) == 1;
+		booted = store_number(store, "/local/domain/%lld/control/feature-reboot", domid) == 1;
 		if (!booted)
 			xen_wait(play, PACE);
 	}

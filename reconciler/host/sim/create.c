@@ -9,15 +9,6 @@
 
 enum { CREATE_DISK_MS = 1500, CREATE_NIC_MS = 1300 };
 
-static bool file_missing(const struct world *world, const char *path)
-{
-	const struct texts *missing = &world->state->missingFiles;
-	for (uint32_t i = 0; i < missing->count; i++)
-		if (text_equal(missing->item[i], path))
-			return true;
-	return false;
-}
-
 /* The format that the file behind a disk has, or will have. */
 static enum disk_format format_of(const struct wanted_volume *volume, const struct links *links)
 {
@@ -215,7 +206,7 @@ static void build_judge(struct world *world, struct op *op, const struct wanted_
 		state_number(world, SimState_smallestGuest, &world->state->smallestGuest, 4 * MiB);
 	struct guest probe = {.have = op->made};
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
-		if (paths[i] && file_missing(world, paths[i]))
+		if (paths[i] && world_lacks(world, paths[i]))
 			op_fail(op, OUTCOME_TERMINAL, "boot.kernel or boot.ramdisk is missing",
 				"exit 3: failed to open file %s", paths[i]);
 	if (guest_holds(&probe) > world_free(world)) {

@@ -18,7 +18,7 @@ static void sim_close(struct host *host)
 	world_close(world_of(host));
 }
 
-static void find_path(struct have *have, const char *path)
+static void find_path(const struct world *world, struct have *have, const char *path)
 {
 	if (!path || path[0] != '/')
 		return;
@@ -28,21 +28,21 @@ static void find_path(struct have *have, const char *path)
 			return;
 	struct HaveFile *file = arena_make(have->arena, struct HaveFile);
 	KNOW(file, HaveFile, path, arena_text(have->arena, path));
-	KNOW(file, HaveFile, present, true);
+	KNOW(file, HaveFile, present, !world_lacks(world, path));
 	list_add(have->arena, files, file);
 }
 
 /* What only Xen would open counts as there. */
-static void find_paths(const struct want *want, struct have *have)
+static void find_paths(const struct world *world, const struct want *want, struct have *have)
 {
 	have->found->at[Observation_files] = &mark_observed;
 	for (uint32_t i = 0; want && i < want->domains.count; i++) {
 		const struct Boot *boot = ((struct wanted_domain *)want->domains.item[i])->spec->boot;
 		if (!boot)
 			continue;
-		find_path(have, boot->kernel);
-		find_path(have, boot->ramdisk);
-		find_path(have, boot->bootloader);
+		find_path(world, have, boot->kernel);
+		find_path(world, have, boot->ramdisk);
+		find_path(world, have, boot->bootloader);
 	}
 }
 
@@ -80,7 +80,7 @@ static void sim_observe(struct host *host, const struct want *want, struct have 
 		KNOW(domain, HaveDomain, owned, is_ours(world, domain));
 		list_add(have->arena, &found->domains, domain);
 	}
-	find_paths(want, have);
+	find_paths(world, want, have);
 }
 
 static int sim_watch(struct host *host)

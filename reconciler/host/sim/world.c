@@ -43,6 +43,15 @@ bool world_has_bridge(const struct world *world, const char *bridge)
 	return false;
 }
 
+bool world_lacks(const struct world *world, const char *path)
+{
+	const struct texts *missing = &world->state->missingFiles;
+	for (uint32_t i = 0; i < missing->count; i++)
+		if (text_equal(missing->item[i], path))
+			return true;
+	return false;
+}
+
 int64_t world_free(const struct world *world)
 {
 	int64_t left = world->facts->memory -

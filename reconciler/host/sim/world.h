@@ -120,6 +120,8 @@ void world_acted(struct world *);
 /* Bytes that no domain holds; negative where a file says so. */
 int64_t world_free(const struct world *);
 bool world_simulates_storage(const struct world *);
+/* Is this kernel, ramdisk or bootloader one that is not there? */
+bool world_lacks(const struct world *, const char *path);
 bool world_has_bridge(const struct world *, const char *bridge);
 /* A number of `state`, or its default. */
 int64_t state_number(const struct world *, enum SimState_field, const int64_t *value, int64_t fallback);
