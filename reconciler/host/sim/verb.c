@@ -1,7 +1,7 @@
-/* What each verb does to a simulated host. Where real Xen was seen to behave in a way that one would not
- * guess, so does this: a second domain with the same uuid is accepted, two writers of one file as well, a
- * memory target that is too small is accepted and kills the guest, a qcow2 can be hot-attached only where
- * there is a QEMU. Judged by state: what is gone already has been destroyed. */
+/* What each verb does to a simulated host: what the driver of real Xen and Xen together were seen to do
+ * (tests/differential). Two writers of one file are accepted, a qcow2 can be hot-attached only where there is
+ * a QEMU, what ended or is half-built takes no change. Judged by state: what is gone already has been
+ * destroyed. */
 #include "host/sim/verb.h"
 #include "model/cpus.h"
 #include "model/quantity.h"
