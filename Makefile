@@ -55,7 +55,7 @@ $B/tests/unit/%: tests/unit/%.c $B/core.a
 # What building and testing need, as Debian 12 names it. The real Xen of test-xen is made by tests/lab/lab.
 DEPS_BUILD := gcc libc6-dev pkg-config libyaml-dev libcjson-dev libxen-dev libinotifytools0-dev nettle-dev qemu-utils
 DEPS_TEST := libcriterion-dev python3 python3-jsonschema python3-yaml
-DEPS_LINT := clang clang-tidy cppcheck clang-format shellcheck libclang-rt-dev
+DEPS_LINT := clang clang-tidy cppcheck clang-format shellcheck libclang-rt-dev mandoc
 .PHONY: deps
 deps: ## install what is missing (asks for root only then)
 	@tests/tools/deps $(DEPS_BUILD) $(DEPS_TEST)
@@ -119,11 +119,11 @@ readme: all ## the tour of README.md prints what it shows
 	@tests/tools/readme $B/xensteer
 
 .PHONY: docs
-docs: all ## write what is generated: the JSON Schema, the field reference, the architecture page
+docs: all ## write what is generated: the JSON Schema, the field reference, the manual, the architecture page
 	@tests/tools/generated --write $B/xensteer
 
 .PHONY: lint
-lint: ## clang-tidy and cppcheck over all C, its format, shellcheck over all shell
+lint: ## clang-tidy and cppcheck over all C, its format, shellcheck over all shell, mandoc over the manual
 	@tests/tools/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT)
 	@tests/tools/lint $(FLAGS)
 
@@ -135,8 +135,11 @@ format: ## clang-format everything
 install: all ## DESTDIR and prefix are honoured
 	install -D -m 0755 $B/xensteer $(DESTDIR)$(prefix)/sbin/xensteer
 	install -D -m 0644 schema/xensteer.schema.json $(DESTDIR)$(prefix)/share/xensteer/xensteer.schema.json
+	install -D -m 0644 docs/xensteer.1 $(DESTDIR)$(prefix)/share/man/man1/xensteer.1
+	install -D -m 0644 docs/xensteer.yaml.5 $(DESTDIR)$(prefix)/share/man/man5/xensteer.yaml.5
 uninstall:
 	rm -f $(DESTDIR)$(prefix)/sbin/xensteer $(DESTDIR)$(prefix)/share/xensteer/xensteer.schema.json
+	rm -f $(DESTDIR)$(prefix)/share/man/man1/xensteer.1 $(DESTDIR)$(prefix)/share/man/man5/xensteer.yaml.5
 
 .PHONY: clean help
 clean: ## remove what was built

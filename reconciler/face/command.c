@@ -2,6 +2,7 @@
  * command line fits its command. What a command does stands in the file of its name. */
 #include "face/command.h"
 #include "face/log.h"
+#include "face/manual.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -17,6 +18,7 @@ enum {
 	JSON = 1u << OUTPUT_JSON,
 	MARKDOWN = 1u << OUTPUT_MARKDOWN,
 	GITHUB = 1u << OUTPUT_GITHUB,
+	MAN = 1u << OUTPUT_MAN,
 	ANY = -1,
 };
 
@@ -27,6 +29,9 @@ const struct command command_table[] = {
 		.name = "validate",
 		.arguments = "[PATH...]",
 		.help = "load and check manifests; needs no host",
+		.about = "All that is wrong in all files is reported, each with its place, an excerpt and "
+			 "often a hint. What other objects a manifest names may stand elsewhere, so a "
+			 "reference to nothing is a warning here.",
 		.takes = TAKES_HOST,
 		.formats = TEXT | JSON | GITHUB,
 		.most = ANY,
@@ -36,6 +41,10 @@ const struct command command_table[] = {
 		.name = "plan",
 		.arguments = "[PATH...]",
 		.help = "show what apply would do",
+		.about = "It changes nothing and needs no lock. A consent is given to a plan, so give it the "
+			 "options that `apply` will have. The marks: `+` created, `~` changed while it runs, "
+			 "`!` restarted, stopped or blocked, `-/+` destroyed and created with other "
+			 "properties, `-` removed, `?` not known, so that nothing is done.",
 		.takes = TAKES_PLAN | OPTION(DETAILED_EXITCODE) | OPTION(FAIL_ON),
 		.formats = TEXT | JSON | MARKDOWN | GITHUB,
 		.most = ANY,
@@ -45,6 +54,11 @@ const struct command command_table[] = {
 		.name = "apply",
 		.arguments = "[PATH...]",
 		.help = "make the host be what the manifests say, once",
+		.about = "It acts and looks again until nothing differs or nothing more may be done. An "
+			 "action that failed is tried again with growing pauses; what does not depend on it "
+			 "goes on meanwhile. Progress goes to standard error; the result says what is left, "
+			 "and why. A first SIGINT, SIGTERM or SIGHUP begins nothing more and waits for what "
+			 "runs.",
 		.takes = TAKES_PLAN | OPTION(TIMEOUT) | OPTION(FAIL_PENDING),
 		.formats = TEXT | JSON,
 		.most = ANY,
@@ -62,6 +76,8 @@ const struct command command_table[] = {
 		.name = "status",
 		.arguments = "[PATH...]",
 		.help = "the condition of every object",
+		.about = "The conditions are Ready, Reconciling, Stalled, Drifted, RestartRequired, Blocked "
+			 "and BaseChanged, each True, False or Unknown.",
 		.takes = TAKES_HOST | OPTION(ONLY) | OPTION(CHECK),
 		.formats = TEXT | JSON,
 		.most = ANY,
@@ -71,6 +87,10 @@ const struct command command_table[] = {
 		.name = "describe",
 		.arguments = "KIND/NAME [PATH...]",
 		.help = "everything about one object",
+		.about = "That is: its conditions, what is wanted and which line asks for it, what is there, "
+			 "its "
+			 "disks layer by layer, what differs, what `apply` would do. <KIND> is Domain, "
+			 "Volume or Image; an inline volume is Volume/<DOMAIN>-<VDEV>.",
 		.takes = TAKES_HOST,
 		.formats = TEXT | JSON,
 		.least = 1,
@@ -81,6 +101,8 @@ const struct command command_table[] = {
 		.name = "snapshot",
 		.arguments = "",
 		.help = "what is found on this host, as JSON without secrets",
+		.about = "A plan can be made against it anywhere, by `--host snapshot:`<FILE>. It reads no "
+			 "manifests.",
 		.takes = TAKES_HOST,
 		.formats = JSON,
 		.format = OUTPUT_JSON,
@@ -90,6 +112,7 @@ const struct command command_table[] = {
 		.name = "render",
 		.arguments = "NAME [PATH...]",
 		.help = "the xl.cfg that a domain would get, secrets redacted",
+		.about = "It is what `apply` would write, byte for byte.",
 		.takes = TAKES_HOST,
 		.formats = TEXT,
 		.least = 1,
@@ -99,9 +122,9 @@ const struct command command_table[] = {
 	{
 		.name = "schema",
 		.arguments = "",
-		.help = "JSON Schema of the manifests; -o markdown: their reference",
+		.help = "JSON Schema of the manifests; -o markdown, -o man: their reference",
 		.takes = TAKES_ALWAYS,
-		.formats = JSON | MARKDOWN,
+		.formats = JSON | MARKDOWN | MAN,
 		.format = OUTPUT_JSON,
 		.run = command_schema,
 	},
@@ -116,9 +139,9 @@ const struct command command_table[] = {
 	{
 		.name = "help",
 		.arguments = "[COMMAND]",
-		.help = "this list, or what one command takes",
+		.help = "this list, or what one command takes; -o man: the manual",
 		.takes = TAKES_ALWAYS,
-		.formats = TEXT,
+		.formats = TEXT | MAN,
 		.most = 1,
 		.run = command_explain,
 	},
@@ -212,6 +235,10 @@ static enum exit_code command_explain(struct invocation *invocation)
 {
 	const struct command *command;
 
+	if (invocation->options.output == OUTPUT_MAN) {
+		manual_commands(stdout);
+		return EXIT_DONE;
+	}
 	if (!invocation->options.operand_count) {
 		command_usage(stdout);
 		return EXIT_DONE;

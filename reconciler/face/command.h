@@ -27,12 +27,16 @@ struct invocation {
 
 struct command {
 	const char *name, *arguments, *help;
+	const char *about;  /* further sentences for the manual; NULL: the help says it all */
 	uint32_t takes;     /* OPTION() bits */
 	uint32_t formats;   /* 1u << OUTPUT_... bits that -o may name; 0: there is no choice */
 	enum output format; /* without -o */
 	int least, most;    /* operands; most -1: any number */
 	enum exit_code (*run)(struct invocation *);
 };
+
+/* Which program this is, and when it became that. */
+extern const char version_text[], version_date[];
 
 /* Every command, ended by a row without a name. */
 extern const struct command command_table[];

@@ -10,6 +10,7 @@ const char *const output_name[OUTPUTS] = {
 	[OUTPUT_JSON] = "json",
 	[OUTPUT_MARKDOWN] = "markdown",
 	[OUTPUT_GITHUB] = "github",
+	[OUTPUT_MAN] = "man",
 };
 
 static const char *take_word(
@@ -54,7 +55,7 @@ static const char *take_output(struct options *options, const char *value)
 {
 	int found = OUTPUT_TEXT;
 	const char *expected =
-		take_word(value, output_name, OUTPUTS, "text, json, markdown or github", &found);
+		take_word(value, output_name, OUTPUTS, "text, json, markdown, github or man", &found);
 
 	options->output = (enum output)found;
 	return expected;

@@ -31,7 +31,7 @@ enum option_id {
 /* A set of options: bit N is option N. */
 #define OPTION(id) (1u << OPTION_##id)
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_MARKDOWN, OUTPUT_GITHUB, OUTPUTS };
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_MARKDOWN, OUTPUT_GITHUB, OUTPUT_MAN, OUTPUTS };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum log_format { LOG_TEXT, LOG_JSON };
 enum prune { PRUNE_UNSAID, PRUNE_NO, PRUNE_YES };

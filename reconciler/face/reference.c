@@ -1,9 +1,8 @@
 /* The reference page from the tables: a section per type, in the order of schema_types, a row per field with
  * what it takes, its default, and the effect of changing it on a guest that is there. */
+#include "face/field_words.h"
 #include "face/schema_print.h"
-#include "model/quantity.h"
 #include <ctype.h>
-#include <inttypes.h>
 
 /* A `|` would end the cell, also inside code. */
 static void put_cell(FILE *out, const char *text)
@@ -20,49 +19,17 @@ static void put_anchor(FILE *out, const struct type *type)
 	fputc(')', out);
 }
 
-static void put_bounds(FILE *out, const struct field *field)
-{
-	char low[32], high[32];
-
-	if (field->max <= 0)
-		return;
-	if (field->shape == SHAPE_Size)
-		fprintf(out, ", %s to %s", size_text(field->min, low), size_text(field->max, high));
-	else if (field->shape == SHAPE_Duration)
-		fprintf(out, ", %s to %s", duration_text(field->min, low), duration_text(field->max, high));
-	else
-		fprintf(out, ", %" PRId64 " to %" PRId64, field->min, field->max);
-}
-
-static void put_choices(FILE *out, const struct field *field)
-{
-	for (size_t i = 0; field->choices[i]; i++)
-		fprintf(out, "%s`%s`", i ? ", " : "", field->choices[i]);
-}
-
 static void put_takes(FILE *out, const struct field *field)
 {
-	static const char *const words[] = {
-		[SHAPE_Text] = "text",
-		[SHAPE_Secret] = "secret text",
-		[SHAPE_Int] = "integer",
-		[SHAPE_Bool] = "true or false",
-		[SHAPE_Size] = "size",
-		[SHAPE_Duration] = "duration",
-		[SHAPE_One] = "",
-		[SHAPE_Many] = "list of ",
-		[SHAPE_Texts] = "list of text",
-		[SHAPE_Map] = "map",
-	};
+	BUFFER_SCOPED shape = {0};
+	BUFFER_SCOPED bounds = {0};
 
-	if (field->shape == SHAPE_Choice) {
-		put_choices(out, field);
-	} else {
-		fputs(words[field->shape], out);
-		if (field->of)
-			put_anchor(out, field->of);
-	}
-	put_bounds(out, field);
+	field_shape_words(&shape, field);
+	field_bounds_words(&bounds, field);
+	fputs(buffer_string(&shape), out);
+	if (field->of)
+		put_anchor(out, field->of);
+	fprintf(out, "%s%s", bounds.size ? ", " : "", buffer_string(&bounds));
 	if (field->format) {
 		fputs(": ", out);
 		put_cell(out, field->format->expected);
@@ -75,45 +42,20 @@ static void put_takes(FILE *out, const struct field *field)
 
 static void put_default(FILE *out, const struct field *field)
 {
-	char text[32];
+	BUFFER_SCOPED text = {0};
 
-	if (field->required)
-		fputs("(required)", out);
-	else if (!field->has_default || (field->default_text && !*field->default_text))
-		return;
-	else if (field->shape == SHAPE_Choice)
-		fprintf(out, "`%s`", field->choices[field->default_number]);
-	else if (field->shape == SHAPE_Size)
-		fprintf(out, "`%s`", size_text(field->default_number, text));
-	else if (field->shape == SHAPE_Duration)
-		fprintf(out, "`%s`", duration_text(field->default_number, text));
-	else if (field->shape == SHAPE_Bool)
-		fprintf(out, "`%s`", field->default_number ? "true" : "false");
-	else if (field->default_text)
-		fprintf(out, "`%s`", field->default_text);
-	else
-		fprintf(out, "`%" PRId64 "`", field->default_number);
-}
-
-static const char *effect_of(const struct field *field)
-{
-	if (field->role == ROLE_KEY)
-		return "another object";
-	if (field->role == ROLE_POLICY)
-		return "none";
-	return field->by ? "by what is there" : choice_level[field->effect];
+	field_default_words(&text, field);
+	fputs(field->required ? "(required)" : buffer_string(&text), out);
 }
 
 static void put_prose(FILE *out, const struct field *field)
 {
+	BUFFER_SCOPED later = {0};
+
 	put_cell(out, field->prose);
-	if (field->later)
-		fputs(" *(not yet supported)*", out);
-	if (field->once_set)
-		fputs(" *(compared only where it is set, or was)*", out);
-	for (size_t i = (size_t)field->later_from; field->later_from && field->choices[i]; i++)
-		fprintf(out, "%s`%s`%s", i == (size_t)field->later_from ? " *(not yet supported: " : ", ",
-			field->choices[i], field->choices[i + 1] ? "" : ")*");
+	field_later_words(&later, field);
+	if (later.size)
+		fprintf(out, " *(%s)*", buffer_string(&later));
 }
 
 static void type_section(FILE *out, const struct type *type)
@@ -142,7 +84,7 @@ static void type_section(FILE *out, const struct type *type)
 		put_takes(out, field);
 		fputs(" | ", out);
 		put_default(out, field);
-		fprintf(out, " | %s | ", effect_of(field));
+		fprintf(out, " | %s | ", field_effect_words(field));
 		put_prose(out, field);
 		fputs(" |\n", out);
 	}
