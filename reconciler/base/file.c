@@ -136,6 +136,9 @@ static bool folder_make(const char *path, mode_t mode)
 
 bool file_folders(const char *path, mode_t mode)
 {
+	/* nearly always all of it but the last part is there */
+	if (*path && folder_make(path, mode))
+		return true;
 	BUFFER_SCOPED part = {0};
 	for (const char *at = path; *at;) {
 		const char *end = at + strspn(at, "/");

@@ -416,6 +416,27 @@ int machine_faults(struct machine *machine, const char *json)
 	return left;
 }
 
+void machine_pause(struct machine *machine, uint32_t guests)
+{
+	BUFFER_SCOPED text = {0};
+	sim_json(machine->host, &text);
+	cJSON *host = cJSON_Parse(text.text), *domain;
+	cJSON_ArrayForEach(domain, cJSON_GetObjectItemCaseSensitive(host, "domains"))
+	{
+		const char *power = text_at(domain, "power");
+		const bool runs = strcmp(power, "Running") == 0, paused = strcmp(power, "Paused") == 0;
+		const bool whole = !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(domain, "halfBuilt"));
+		if (guests & 1 && whole && (runs || paused) && is_ours(domain, "mark"))
+			cJSON_ReplaceItemInObjectCaseSensitive(
+				domain, "power", cJSON_CreateString(runs ? "Paused" : "Running"));
+		guests >>= 1;
+	}
+	char *changed = cJSON_Print(host);
+	open_host(machine, changed);
+	cJSON_free(changed);
+	cJSON_Delete(host);
+}
+
 /* Replay. */
 
 static char *replaced(struct arena *arena, const char *text, const char *from, const char *to)

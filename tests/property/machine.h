@@ -60,6 +60,9 @@ void machine_describe(struct machine *, bool foreign, struct buffer *out);
 /* Adds faults to the host: JSON of sim.faults; NULL takes away those that are left. Returns how many were
  * left. */
 int machine_faults(struct machine *, const char *json);
+/* Somebody pauses the guests of ours that run, or lets those go on that are paused: guest N of the list where
+ * bit N is set. */
+void machine_pause(struct machine *, uint32_t guests);
 /* Writes host.json, state and manifests of this moment below a folder, so that
  * `xensteer apply --host sim:FOLDER --config FOLDER/host.yaml FOLDER/manifests` starts from there. */
 void machine_write(struct machine *, const struct moment *, const char *manifests, const char *folder);

@@ -2,7 +2,7 @@
 #pragma once
 #include "tests/property/scene.h"
 
-enum { PROPERTIES = 5 };
+enum { PROPERTIES = 6 };
 struct property {
 	const char *name;
 	/* NULL: it holds; else the words of how it does not. */

@@ -7,7 +7,9 @@
  *   resumes       killed after any change of the world, the next apply comes to the same end
  *   withstands    so does it after actions that failed before, in the middle of and after their work, and
  * hung is gentle     nothing that may not be restarted is is careful    a source that is damaged, empty or
- * gone takes nothing away
+ * gone takes nothing away lives         through a life of all this and more, one after the other: guests end,
+ * are paused and destroyed by hand, manifests change, break and are mended, actions fail, processes are
+ * killed
  *
  * And no action ever begins on what is not ours, protected, to be kept or half built.
  * A case that fails is made smaller by leaving out objects, and written so that it can be played again. */
@@ -22,6 +24,7 @@ static const char *converges(struct scene *scene, struct totals *totals)
 	const struct applying applying = everything(scene);
 	struct convergence end = machine_apply(scene->machine, scene->want, &applying);
 	totals->applies++;
+	totals->histories++;
 	totals->actions += end.done;
 	machine_reopen(scene->machine);
 	const char *failure = is_as_wanted(scene, &scene->blocked);
@@ -60,6 +63,7 @@ static const char *resumes(struct scene *scene, struct totals *totals)
 	for (uint32_t i = 1; i <= changes; i += step) {
 		const char *failure = cut(scene, i);
 		totals->cuts++;
+		totals->histories++;
 		totals->applies += 2;
 		if (failure)
 			return fail(scene, "cut after change %u of %u: %s", i, changes, failure);
@@ -96,6 +100,7 @@ static const char *withstands(struct scene *scene, struct totals *totals)
 		machine_faults(scene->machine, NULL);
 		machine_apply(scene->machine, scene->want, &applying);
 		machine_reopen(scene->machine);
+		totals->histories++;
 		totals->applies += 2;
 		const char *failure = same_end(scene);
 		if (failure)
@@ -122,6 +127,7 @@ static const char *is_gentle(struct scene *scene, struct totals *totals)
 	plan_free(machine_plan(scene->machine, scene->want, &applying, &before));
 	machine_apply(scene->machine, scene->want, &applying);
 	totals->applies++;
+	totals->histories++;
 	HAVE_SCOPED after = NULL;
 	struct plan *plan = machine_plan(scene->machine, scene->want, &applying, &after);
 	const char *failure = next_plan(scene, plan);
@@ -136,6 +142,31 @@ static const char *is_gentle(struct scene *scene, struct totals *totals)
 				choice_level[applying.allow]);
 	}
 	return failure ? failure : foreign_is_untouched(scene);
+}
+
+/* What a source that is damaged, empty or gone has taken away: domains that ran and that it does not name,
+ * and volumes. */
+static const char *taken(struct scene *scene, const struct want *want, const char *what,
+	const struct have *before, const struct have *after)
+{
+	for (uint32_t i = 0; i < before->found->domains.count; i++) {
+		const struct HaveDomain *domain = before->found->domains.item[i];
+		/* one that has another uid now is recreated, as it was allowed */
+		const struct object *object =
+			domain->mark ? want_object(want, KIND_DOMAIN, domain->mark->name) : NULL;
+		if (object && !object->broken)
+			continue;
+		bool gone = running(before, domain->uuid) >= 0 && !want_names(want, domain->uuid) &&
+			    running(after, domain->uuid) != domain->domid;
+		if (gone)
+			return fail(scene, "a source %s has taken domain %s away", what, domain->name);
+	}
+	for (uint32_t i = 0; i < before->found->volumes.count; i++) {
+		const struct HaveVolume *volume = before->found->volumes.item[i];
+		if (!have_volume(after, volume->uid))
+			return fail(scene, "a source %s has taken volume %s away", what, volume->name);
+	}
+	return NULL;
 }
 
 /* A way to damage the manifests; false where they still load whole. */
@@ -160,46 +191,117 @@ static bool damage(struct scene *scene, unsigned kind, const char **what)
 	return errors || kind == 3;
 }
 
-static const char *is_careful(struct scene *scene, struct totals *totals)
+enum { DAMAGES = 5 };
+
+/* Applies manifests that are damaged; NULL where they have taken nothing away. They stay damaged. */
+static const char *apply_damaged(struct scene *scene, unsigned kind, struct totals *totals)
 {
 	struct applying applying = everything(scene);
+	const char *what;
+	size_t errors;
 	applying.consents = false;
-	for (unsigned kind = 0; kind < 5; kind++) {
-		const char *what;
-		size_t errors;
+	HAVE_SCOPED before = NULL;
+	plan_free(machine_plan(scene->machine, scene->want, &applying, &before));
+	if (!damage(scene, kind, &what))
+		return NULL;
+	WANT_SCOPED want = machine_want(scene->machine, "default", &errors);
+	machine_apply(scene->machine, want, &applying);
+	totals->applies++;
+	HAVE_SCOPED after = NULL;
+	plan_free(machine_plan(scene->machine, want, &applying, &after));
+	return taken(scene, want, what, before, after);
+}
+
+static const char *is_careful(struct scene *scene, struct totals *totals)
+{
+	const char *failure = NULL;
+	for (unsigned kind = 0; !failure && kind < DAMAGES; kind++) {
 		machine_become(scene->machine, &scene->start);
-		HAVE_SCOPED before = NULL;
-		plan_free(machine_plan(scene->machine, scene->want, &applying, &before));
-		if (!damage(scene, kind, &what))
-			continue;
-		WANT_SCOPED want = machine_want(scene->machine, "default", &errors);
-		machine_apply(scene->machine, want, &applying);
-		totals->applies++;
-		HAVE_SCOPED after = NULL;
-		plan_free(machine_plan(scene->machine, want, &applying, &after));
-		for (uint32_t i = 0; i < before->found->domains.count; i++) {
-			const struct HaveDomain *domain = before->found->domains.item[i];
-			/* one that has another uid now is recreated, as it was allowed */
-			const struct object *object =
-				domain->mark ? want_object(want, KIND_DOMAIN, domain->mark->name) : NULL;
-			if (object && !object->broken)
-				continue;
-			bool gone = running(before, domain->uuid) >= 0 && !want_names(want, domain->uuid) &&
-				    running(after, domain->uuid) != domain->domid;
-			if (gone)
-				return fail(
-					scene, "a source %s has taken domain %s away", what, domain->name);
-		}
-		for (uint32_t i = 0; i < before->found->volumes.count; i++) {
-			const struct HaveVolume *volume = before->found->volumes.item[i];
-			if (!have_volume(after, volume->uid))
-				return fail(
-					scene, "a source %s has taken volume %s away", what, volume->name);
-		}
+		failure = apply_damaged(scene, kind, totals);
+		totals->histories++;
 	}
 	machine_manifests(scene->machine, scene->text, strlen(scene->text));
-	return foreign_is_untouched(scene);
+	return failure ? failure : foreign_is_untouched(scene);
+}
+
+/* An apply that may be killed somewhere. */
+static void apply_mortal(struct scene *scene, const struct want *want, struct totals *totals)
+{
+	struct applying applying = everything(scene);
+	int stop = 0;
+	applying.stop = &stop;
+	applying.consents = pick(scene, 2);
+	if (pick(scene, 3) == 0) {
+		sim_stop_after(scene->machine->host, 1 + pick(scene, 20), &stop);
+		totals->cuts++;
+	}
+	machine_apply(scene->machine, want, &applying);
+	machine_reopen(scene->machine);
+	totals->applies++;
+}
+
+/* One day: something happens, and whoever applies does so. *want is what is wanted from then on. */
+static const char *day(struct scene *scene, struct want **want, struct totals *totals)
+{
+	struct recipe recipe = scene->recipe;
+	struct want *other = NULL;
+	switch (pick(scene, 7)) {
+	case 0:
+	case 1:
+		scene_poke(scene);
+		break;
+	case 2:
+		machine_pause(scene->machine, pick(scene, 256));
+		break;
+	case 3: /* other manifests, of the same objects */
+		recipe.variation = random_of(scene->seed + scene->draws);
+		recipe.rate = 4 + pick(scene, 30);
+		recipe.dropped = pick(scene, 2) ? pick(scene, 1U << GENERATED_OBJECTS) : 0;
+		other = scene_want(scene, &recipe);
+		break;
+	case 4: /* those of the scene, mended again before anybody else looks */
+		machine_faults(scene->machine, NULL);
+		/* a guest that was asked to shut down by one that was killed is gone by then */
+		sim_advance(scene->machine->host, 3600 * 1000);
+		return apply_damaged(scene, pick(scene, DAMAGES), totals);
+	case 5:
+		machine_faults(scene->machine, faults_drawn(scene));
+		break;
+	default:
+		sim_advance(scene->machine->host, 1000 * (int64_t)(1 + pick(scene, 7200)));
+		break;
+	}
+	if (other) {
+		want_free(*want);
+		*want = other;
+	}
+	apply_mortal(scene, *want ? *want : scene->want, totals);
+	return NULL;
+}
+
+static const char *lives(struct scene *scene, struct totals *totals)
+{
+	enum { DAYS_LEAST = 4, DAYS_MORE = 8 };
+	const struct applying applying = everything(scene);
+	const char *failure = NULL;
+	bool blocked;
+	WANT_SCOPED want = NULL;
+	machine_become(scene->machine, &scene->start);
+	for (unsigned days = DAYS_LEAST + pick(scene, DAYS_MORE); !failure && days-- > 0;) {
+		failure = day(scene, &want, totals);
+		if (!failure)
+			failure = foreign_is_untouched(scene);
+	}
+	machine_manifests(scene->machine, scene->text, strlen(scene->text));
+	machine_faults(scene->machine, NULL);
+	machine_apply(scene->machine, scene->want, &applying);
+	machine_reopen(scene->machine);
+	totals->applies++;
+	totals->histories++;
+	if (!failure)
+		failure = is_as_wanted(scene, &blocked);
+	return failure ? failure : foreign_is_untouched(scene);
 }
 
 const struct property properties[PROPERTIES] = {{"converges", converges}, {"resumes", resumes},
-	{"withstands", withstands}, {"is gentle", is_gentle}, {"is careful", is_careful}};
+	{"withstands", withstands}, {"is gentle", is_gentle}, {"is careful", is_careful}, {"lives", lives}};

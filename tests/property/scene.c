@@ -71,7 +71,7 @@ static void settle_others(struct scene *scene, const struct recipe *before)
 	sim_advance(machine->host, 60000);
 }
 
-static void poke_guests(struct scene *scene)
+void scene_poke(struct scene *scene)
 {
 	for (unsigned i = 0; i < GENERATED_DOMAINS; i++) {
 		char name[32];
@@ -101,7 +101,7 @@ static void settle_before(struct scene *scene, const struct recipe *before)
 	machine_apply(machine, want, &applying);
 	machine_reopen(machine);
 	if (!interrupted && pick(scene, 2))
-		poke_guests(scene);
+		scene_poke(scene);
 }
 
 void scene_drop(struct scene *scene)
@@ -120,6 +120,20 @@ static const struct moment *empty_moment(struct machine *machine, struct moment 
 	return moment;
 }
 
+struct want *scene_want(struct scene *scene, const struct recipe *recipe)
+{
+	const char *text = scene->text;
+	size_t errors;
+	if (recipe)
+		generate(recipe, scene->arena, &text);
+	machine_manifests(scene->machine, text, strlen(text));
+	struct want *want = machine_want(scene->machine, "default", &errors);
+	if (!errors)
+		return want;
+	want_free(want);
+	return NULL;
+}
+
 /* False: the loader does not take these manifests. */
 bool scene_make(struct scene *scene, struct machine *machine, const struct instance *instance)
 {
@@ -135,11 +149,10 @@ bool scene_make(struct scene *scene, struct machine *machine, const struct insta
 	if (pick(scene, 2))
 		after.among = 1 + pick(scene, GENERATED_CLASSES);
 	struct moment nothing;
-	size_t errors;
+	scene->recipe = after;
 	generate(&after, scene->arena, &scene->text);
-	machine_manifests(machine, scene->text, strlen(scene->text));
-	scene->want = machine_want(machine, "default", &errors);
-	if (errors)
+	scene->want = scene_want(scene, NULL);
+	if (!scene->want)
 		return false;
 	machine_become(machine, empty_moment(machine, &nothing));
 	moment_free(&nothing);

@@ -16,6 +16,7 @@ struct scene {
 	uint64_t seed;
 	const char *text; /* of the manifests */
 	struct want *want;
+	struct recipe recipe; /* that they follow from */
 	struct moment start;
 	const char *foreign;   /* at the start, and ever after */
 	const char *reference; /* where an undisturbed apply ends */
@@ -26,6 +27,7 @@ struct scene {
 /* Of all cases. */
 struct totals {
 	unsigned passed, failed, discarded, blocked;
+	uint64_t histories; /* from a start, through whatever happens, to an end that was looked at */
 	uint64_t applies, actions, cuts;
 };
 
@@ -41,4 +43,9 @@ struct applying everything(const struct scene *);
 /* False: the loader does not take these manifests. The machine stands at the scene's start. */
 bool scene_make(struct scene *, struct machine *, const struct instance *);
 void scene_drop(struct scene *);
+/* Guests power off, reboot, crash, or are destroyed by hand; then time passes. */
+void scene_poke(struct scene *);
+/* The manifests of the scene, or with a recipe others of the same objects. NULL: the loader does not take
+ * them. */
+struct want *scene_want(struct scene *, const struct recipe *);
 #define SCENE_SCOPED __attribute__((cleanup(scene_drop))) struct scene
