@@ -48,7 +48,7 @@ static enum exit_code print_told(const struct session *session, const struct tol
 		return EXIT_ERROR;
 	}
 	if (options->output == OUTPUT_JSON)
-		printf("%s\n", told->json);
+		printf("%s%s", told->json, text_ends(told->json, "\n") ? "" : "\n");
 	else
 		status_text(stdout, &told->all, log_color(options, stdout));
 	if (!told->complete)

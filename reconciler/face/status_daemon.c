@@ -83,7 +83,7 @@ static struct object_status *object_read(struct arena *arena, const cJSON *objec
 	return status;
 }
 
-static const struct told *read_all(const struct session *session, cJSON *root)
+static const struct told *read_all(const struct session *session, const char *text, cJSON *root)
 {
 	struct told *told = arena_make(session->arena, struct told);
 	cJSON *objects = cJSON_GetObjectItemCaseSensitive(root, "objects");
@@ -100,9 +100,13 @@ static const struct told *read_all(const struct session *session, cJSON *root)
 		list_add(session->arena, &told->all, object_read(session->arena, object));
 		i++;
 	}
-	char *text = cJSON_Print(root);
-	told->json = arena_text(session->arena, text);
-	free(text);
+	if (!only) {
+		told->json = arena_text(session->arena, text);
+		return told;
+	}
+	char *chosen = cJSON_Print(root);
+	told->json = arena_text(session->arena, chosen);
+	free(chosen);
 	return told->json ? told : NULL;
 }
 
@@ -120,5 +124,5 @@ const struct told *status_of_daemon(const struct session *session)
 
 	if (!cJSON_IsNumber(pid) || pid->valuedouble != (double)holder || !keeps_paths(session, daemon))
 		return NULL;
-	return read_all(session, root);
+	return read_all(session, text, root);
 }
