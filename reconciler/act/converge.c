@@ -28,6 +28,16 @@ static void wait_until(const struct loop *loop, int64_t moment)
 	}
 }
 
+/* Until the turn that was begun has ended. */
+static void work_off(struct loop *loop)
+{
+	enum { SLICE_MS = 1000 };
+	struct turn *turn = NULL;
+	while (!turn)
+		turn = turner_step(&loop->turner, clock_of(loop) + SLICE_MS);
+	turn_free(turn);
+}
+
 static bool stopped(struct loop *loop)
 {
 	loop->result.stopped = loop->given->stop && *loop->given->stop;
@@ -96,31 +106,33 @@ struct convergence converge(const struct executor *executor, const struct observ
 		&(struct turn_options){
 			.plan = options->plan, .seed = options->seed, .tries = options->tries});
 	loop.deadline = options->timeout_ms ? clock_of(&loop) + options->timeout_ms : 0;
-	struct turn turn;
+	struct turn *turn;
 	for (;;) {
 		turn = turn_look(&loop.turner, want);
 		loop.result.passes++;
-		tell(&loop, &turn, false);
+		tell(&loop, turn, false);
 		if (stopped(&loop))
 			break;
-		if (!turn_work(&loop.turner, &turn)) {
-			const int64_t next = turn_next(&loop.turner, &turn);
-			if (next < 0 || (loop.deadline && next >= loop.deadline))
-				break;
-			wait_until(&loop, next);
+		if (turn_begin(turn)) {
+			work_off(&loop);
+			continue;
 		}
-		turn_free(&turn);
+		const int64_t next = turn_next(turn);
+		if (next < 0 || (loop.deadline && next >= loop.deadline))
+			break;
+		wait_until(&loop, next);
+		turn_free(turn);
 	}
 	if (options->plan.prune && !options->plan.only && !loop.result.stopped)
-		sweep_records(observer, want, turn.have, turn.report);
-	if (turn.have->known && !loop.result.stopped)
-		sweep_host(executor->host, executor->stop, turn.report);
+		sweep_records(observer, want, turn->have, turn->report);
+	if (turn->have->known && !loop.result.stopped)
+		sweep_host(executor->host, executor->stop, turn->report);
 	loop.result.done = loop.turner.done;
 	loop.result.failed = loop.turner.failed;
-	loop.result.end = judge(&loop, &turn);
-	tell(&loop, &turn, true);
-	report_end(&loop, &turn, report);
-	turn_free(&turn);
+	loop.result.end = judge(&loop, turn);
+	tell(&loop, turn, true);
+	report_end(&loop, turn, report);
+	turn_free(turn);
 	turner_free(&loop.turner);
 	return loop.result;
 }

@@ -10,6 +10,7 @@
  * An object waits with what it needs, whole: else its first actions would be done anew in each pass while the
  * rest cannot be. */
 #include "act/turn.h"
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -29,12 +30,39 @@ static int64_t clock_of(const struct turner *turner)
 	return turner->given.host->driver->now(turner->given.host);
 }
 
+static bool waits(const struct turn *turn, const char *object)
+{
+	for (uint32_t i = 0; i < turn->waiting.count; i++)
+		if (strcmp(turn->waiting.item[i], object) == 0)
+			return true;
+	return false;
+}
+
+static bool skip(void *owner, const struct action *action)
+{
+	return waits(owner, action->change);
+}
+
+static void told(void *context, const struct progress *progress)
+{
+	struct turner *turner = context;
+	if (progress->kind == PROGRESS_DONE && progress->action->verb == verb_domain_create)
+		backoff_note(&turner->revivals, progress->action->change, NULL, clock_of(turner));
+	if (turner->given.told)
+		turner->given.told(turner->given.context, progress);
+}
+
 void turner_init(struct turner *turner, const struct executor *executor, const struct observer *observer,
 	const struct turn_options *options)
 {
 	const int tries = options->tries;
+	struct executor own = *executor;
+	own.context = turner;
+	own.told = told;
+	own.skip = skip;
 	*turner = (struct turner){
 		.given = *executor,
+		.executing = executing_new(&own),
 		.observer = *observer,
 		.options = *options,
 		.failures = {.seed = options->seed, .most_tries = tries},
@@ -48,6 +76,7 @@ void turner_init(struct turner *turner, const struct executor *executor, const s
 
 void turner_free(struct turner *turner)
 {
+	executing_free(turner->executing);
 	backoff_free(&turner->failures);
 	backoff_free(&turner->unseen);
 	backoff_free(&turner->rounds);
@@ -137,18 +166,23 @@ static void note_missing(struct turner *turner, const struct turn *turn)
 	}
 }
 
-struct turn turn_look(struct turner *turner, const struct want *want)
+struct turn *turn_look(struct turner *turner, const struct want *want)
 {
-	struct turn turn = {.report = report_new()};
+	struct turn *turn = calloc(1, sizeof(*turn));
+	if (!turn)
+		memory_ended();
 	turner->observer.now = (int64_t)time(NULL);
-	turn.have = observe(&turner->observer, want, turn.report);
-	turn.plan = plan_make(want, turn.have, &turner->options.plan, turn.report);
-	clear(&turner->failures, &turn, has_actions);
-	clear(&turner->rounds, &turn, has_actions);
-	clear(&turner->unseen, &turn, is_unseen);
-	clear(&turner->missing, &turn, is_unwanted);
-	clear_steady(turner, &turn);
-	note_missing(turner, &turn);
+	turn->turner = turner;
+	turn->want = want;
+	turn->report = report_new();
+	turn->have = observe(&turner->observer, want, turn->report);
+	turn->plan = plan_make(want, turn->have, &turner->options.plan, turn->report);
+	clear(&turner->failures, turn, has_actions);
+	clear(&turner->rounds, turn, has_actions);
+	clear(&turner->unseen, turn, is_unseen);
+	clear(&turner->missing, turn, is_unwanted);
+	clear_steady(turner, turn);
+	note_missing(turner, turn);
 	return turn;
 }
 
@@ -157,14 +191,7 @@ void turn_free(struct turn *turn)
 	plan_free(turn->plan);
 	have_free(turn->have);
 	report_free(turn->report);
-}
-
-static bool waits(const struct turn *turn, const char *object)
-{
-	for (uint32_t i = 0; i < turn->waiting.count; i++)
-		if (strcmp(turn->waiting.item[i], object) == 0)
-			return true;
-	return false;
+	free(turn);
 }
 
 /* Does it need an action of an object that waits? */
@@ -181,17 +208,40 @@ static bool needs_waiting(const struct turn *turn, const struct change *change)
 	return false;
 }
 
+/* Changes of which only so many may be under way at a time: a plan counts them for itself, not beside
+ * another. */
+static bool takes_down(const struct change *change)
+{
+	return change->kind == CHANGE_RESTART || change->kind == CHANGE_RECREATE ||
+	       change->kind == CHANGE_DESTROY || (change->kind == CHANGE_STOP && change->blast >= level_stop);
+}
+
+/* Is anything that it would work on worked on already? */
+static bool is_busy(const struct turner *turner, const struct change *change)
+{
+	if (takes_down(change) && executing_kind(turner->executing, takes_down))
+		return true;
+	for (uint32_t i = 0; i < change->actions.count; i++) {
+		const struct action *action = change->actions.item[i];
+		if (executing_busy(turner->executing, action->object))
+			return true;
+	}
+	return executing_busy(turner->executing, change->object);
+}
+
 static bool is_held(const struct turner *turner, const struct change *change)
 {
 	const int64_t now = clock_of(turner);
-	return backoff_waits(&turner->failures, change->object, now) ||
+	return (executing_any(turner->executing) && is_busy(turner, change)) ||
+	       backoff_waits(&turner->failures, change->object, now) ||
 	       backoff_waits(&turner->rounds, change->object, now) ||
 	       (change->kind == CHANGE_CREATE && backoff_waits(&turner->revivals, change->object, now)) ||
 	       (is_pruned(change) && backoff_waits(&turner->missing, change->object, now));
 }
 
-static void choose_waiting(const struct turner *turner, struct turn *turn)
+static void choose_waiting(struct turn *turn)
 {
+	const struct turner *turner = turn->turner;
 	const struct list *changes = &turn->plan->changes;
 	struct arena *arena = turn->plan->arena;
 	turn->waiting.count = 0;
@@ -210,28 +260,6 @@ static void choose_waiting(const struct turner *turner, struct turn *turn)
 			more = true;
 		}
 	}
-}
-
-/* What execute is given: it knows neither turns nor back-off. */
-struct working {
-	struct turner *turner;
-	const struct turn *turn;
-};
-
-static bool skip(void *context, const struct action *action)
-{
-	const struct working *working = context;
-	return waits(working->turn, action->change);
-}
-
-static void told(void *context, const struct progress *progress)
-{
-	const struct working *working = context;
-	struct turner *turner = working->turner;
-	if (progress->kind == PROGRESS_DONE && progress->action->verb == verb_domain_create)
-		backoff_note(&turner->revivals, progress->action->change, NULL, clock_of(turner));
-	if (turner->given.told)
-		turner->given.told(turner->given.context, progress);
 }
 
 static bool has_work(const struct turn *turn)
@@ -279,26 +307,35 @@ static void note_unseen(struct turner *turner, const struct turn *turn)
 	}
 }
 
-bool turn_work(struct turner *turner, struct turn *turn)
+bool turn_begin(struct turn *turn)
 {
-	choose_waiting(turner, turn);
+	struct turner *turner = turn->turner;
+	choose_waiting(turn);
 	if (!has_work(turn)) {
 		note_unseen(turner, turn);
 		return false;
 	}
-	struct working working = {.turner = turner, .turn = turn};
-	struct executor executor = turner->given;
-	executor.context = &working;
-	executor.told = told;
-	executor.skip = skip;
-	const struct execution execution =
-		execute(&executor, turn->plan, turn->have, turn->plan->arena, turn->report);
-	note_work(turner, turn, &execution);
+	executing_add(turner->executing, turn->plan, turn->have, turn->report, turn);
 	return true;
 }
 
-int64_t turn_next(struct turner *turner, const struct turn *turn)
+bool turner_works(const struct turner *turner)
 {
+	return executing_any(turner->executing);
+}
+
+struct turn *turner_step(struct turner *turner, int64_t until)
+{
+	struct execution execution;
+	struct turn *turn = executing_step(turner->executing, until, &execution);
+	if (turn)
+		note_work(turner, turn, &execution);
+	return turn;
+}
+
+int64_t turn_next(const struct turn *turn)
+{
+	const struct turner *turner = turn->turner;
 	const int64_t now = clock_of(turner);
 	const struct backoff *const clocks[] = {
 		&turner->failures, &turner->unseen, &turner->rounds, &turner->revivals, &turner->missing};

@@ -69,6 +69,7 @@ const struct command command_table[] = {
 		.arguments = "[PATH...]",
 		.help = "keep the host as the manifests say, until it is told to stop",
 		.takes = TAKES_HOST & ~OPTION(OUTPUT),
+		.formats = TEXT,
 		.most = ANY,
 		.run = command_run,
 	},

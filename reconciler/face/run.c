@@ -4,10 +4,12 @@
  *     load    where something of the tree changed; what broke keeps its last good form     want/kept.c
  *     look    observe, plan                                                                 act/turn.c
  *     tell    what became different: a line per object, diagnostics, STATE/status.json      act/history.c
- *     work    execute what need not wait, then look again at once                           act/turn.c
- *     wait    for a file, the host, a moment of back-off, the slow poll, or a signal
+ *     begin   what need not wait and is not under way                                       act/turn.c
+ *     wait    for a file, the host, the end of what is under way, a moment of back-off, the slow poll, or a
+ * signal
  *
- * Nothing that it remembers decides anything but when to try again, so it may be killed at any moment. */
+ * A guest that takes its minute to shut down keeps nobody waiting: the loop goes on beside it. Nothing that
+ * it remembers decides anything but when to try again, so it may be killed at any moment. */
 #include "act/sweep.h"
 #include "act/turn.h"
 #include "base/file.h"
@@ -30,6 +32,17 @@ enum {
 	RESTLESS_MS = 2000,  /* or after so long, if it never rests */
 	HOST_QUIET_MS = 100, /* a guest that comes or goes is seen in many steps */
 	HOST_RESTLESS_MS = 500,
+	SWEEP_PACE_MS = 1000, /* what is still in use is tried to be swept again after so long */
+	WORK_SLICE_MS = 200,  /* while something is under way, files and the host are looked at so often */
+	WORK_PACE_MS =
+		2000, /* and the host, which moves because we move it, is not observed more often than this */
+};
+
+/* A WANT that is in use: the one of now, and those that turns under way still work with. */
+struct generation {
+	struct want *want;
+	unsigned turns;
+	struct generation *next;
 };
 
 struct daemon {
@@ -40,11 +53,14 @@ struct daemon {
 	struct history *history;
 	struct progress_view progress;
 	volatile const int *stop;
-	bool reload;           /* the manifests are to be read anew */
-	struct buffer loading; /* diagnostics of manifests, as they were told last */
-	struct buffer turning; /* the same of observation and plan */
-	struct buffer status;  /* STATE/status.json, as it was written last */
-	const char *unwatched; /* why the tree is not watched, as told last; NULL: it is */
+	struct generation *generations; /* the first is the one of now */
+	bool reload;                    /* the manifests are to be read anew */
+	bool moved;                     /* something has happened on the host */
+	int64_t looked;                 /* at the host, last: ms, as runner_now */
+	struct buffer loading;          /* diagnostics of manifests, as they were told last */
+	struct buffer turning;          /* the same of observation and plan */
+	struct buffer status;           /* STATE/status.json, as it was written last */
+	const char *unwatched;          /* why the tree is not watched, as told last; NULL: it is */
 };
 
 /* Diagnostics are told when they are others than the last time. */
@@ -85,6 +101,30 @@ static void tell_unwatched(struct daemon *daemon)
 	daemon->unwatched = why ? "told" : NULL;
 }
 
+/* Those that nobody uses any more go; `all`: the one of now, too. */
+static void generations_free(struct daemon *daemon, bool all)
+{
+	for (struct generation **at = &daemon->generations, *generation; (generation = *at);) {
+		if (generation->turns || (!all && generation == daemon->generations)) {
+			at = &generation->next;
+			continue;
+		}
+		*at = generation->next;
+		want_free(generation->want);
+		free(generation);
+	}
+}
+
+static void generation_add(struct daemon *daemon, struct want *want)
+{
+	struct generation *generation = calloc(1, sizeof *generation);
+
+	if (!generation)
+		memory_ended();
+	*generation = (struct generation){.want = want, .next = daemon->generations};
+	daemon->generations = generation;
+}
+
 /* First watched, then read: a change that comes between is an event. */
 static void load(struct daemon *daemon)
 {
@@ -102,7 +142,8 @@ static void load(struct daemon *daemon)
 	tell_report(daemon, &daemon->loading, report);
 	history_load(daemon->history, before, session->want, changed, daemon);
 	turner_leave_want(&daemon->turner);
-	want_free((struct want *)(uintptr_t)before);
+	generation_add(daemon, session->want);
+	generations_free(daemon, false);
 	daemon->reload = false;
 	log_line(daemon->options, LOG_DEBUG, "manifests read: %" PRIu32 " objects%s",
 		session->want->objects.count, session->want->complete ? "" : ", not all of them whole");
@@ -136,7 +177,7 @@ static void write_status(struct daemon *daemon, const struct list *all)
 		buffer_bytes(&daemon->status, text.text, text.size);
 }
 
-static void tell(struct daemon *daemon, const struct turn *turn)
+static void tell(struct daemon *daemon, struct turn *turn)
 {
 	const struct session *session = daemon->session;
 	struct list all = status_of(turn->plan->arena, session->want, turn->have, turn->plan);
@@ -144,7 +185,37 @@ static void tell(struct daemon *daemon, const struct turn *turn)
 	status_add_failures(turn->plan->arena, &all, &daemon->turner.failures);
 	history_turn(daemon->history, &all, time(NULL), tell_status, daemon);
 	tell_report(daemon, &daemon->turning, turn->report);
+	turn->told = report_all(turn->report, &(const struct diagnostic *){NULL});
 	write_status(daemon, &all);
+}
+
+/* What came to the report after it was told: warnings of actions and of sweeping. */
+static void tell_rest(const struct daemon *daemon, struct turn *turn)
+{
+	static const enum log_level levels[] = {
+		[SEVERITY_ERROR] = LOG_ERROR, [SEVERITY_WARNING] = LOG_WARNING, [SEVERITY_NOTE] = LOG_INFO};
+	const struct diagnostic *all;
+	const size_t count = report_all(turn->report, &all);
+
+	for (; turn->told < count; turn->told++)
+		log_line(daemon->options, levels[all[turn->told].severity], "%s", all[turn->told].message);
+}
+
+/* What is left behind by what was killed goes when there is nothing better to do. False: not all of it yet,
+ * because somebody still works on it. */
+static bool sweep(const struct daemon *daemon, struct turn *turn)
+{
+	const struct session *session = daemon->session;
+	bool clean = true;
+
+	if (turner_works(&daemon->turner) || !turn->have->known)
+		return true;
+	if (daemon->turner.options.plan.prune)
+		sweep_records(&daemon->turner.observer, session->want, turn->have, turn->report);
+	if (session->driver->sweep)
+		clean = session->driver->sweep(session->host, turn->report);
+	tell_rest(daemon, turn);
+	return clean;
 }
 
 static void told(void *context, const struct progress *progress)
@@ -200,66 +271,114 @@ static bool drain_host(void *context)
 	return true;
 }
 
+/* Takes in what the descriptors say; `ready`: poll said that there is something. */
+static void take_changes(struct daemon *daemon, const struct pollfd changes[3])
+{
+	if (changes[1].revents)
+		settle(changes[1].fd, QUIET_MS, RESTLESS_MS, drain_source, daemon);
+	if (changes[2].revents) {
+		settle(changes[2].fd, HOST_QUIET_MS, HOST_RESTLESS_MS, drain_host, daemon);
+		daemon->moved = true;
+	}
+	if (changes[0].revents) {
+		stop_drain();
+		daemon->reload = true;
+	}
+}
+
+static void end_turn(struct daemon *daemon, struct turn *turn)
+{
+	struct generation *generation = daemon->generations;
+
+	tell_rest(daemon, turn);
+	while (generation->want != turn->want)
+		generation = generation->next;
+	generation->turns--;
+	turn_free(turn);
+	generations_free(daemon, false);
+	progress_end(&daemon->progress);
+}
+
+/* While something is under way, its end is waited for, in slices in which nothing else is missed. False: look
+ * again. */
+static bool work_goes_on(struct daemon *daemon, int64_t until)
+{
+	const int64_t slice = host_now(daemon) + WORK_SLICE_MS;
+	struct turn *turn = turner_step(&daemon->turner, slice < until ? slice : until);
+
+	if (turn)
+		end_turn(daemon, turn);
+	return !turn && host_now(daemon) < until &&
+	       !(daemon->moved && runner_now() - daemon->looked >= WORK_PACE_MS);
+}
+
 /* Until something may have become different; `next` is a moment of the host's clock, or -1. */
 static void wait_for_change(struct daemon *daemon, int64_t next)
 {
 	const struct session *session = daemon->session;
-	const int64_t before = host_now(daemon), began = runner_now();
-	const int64_t poll_due = before + session->settings->pollInterval * 1000;
+	const int64_t poll_due = host_now(daemon) + session->settings->pollInterval * 1000;
 	const int64_t until = next >= 0 && next < poll_due ? next : poll_due;
-	struct pollfd changes[] = {
-		{.fd = stop_descriptor(), .events = POLLIN},
-		{.fd = source_watch_descriptor(daemon->watch), .events = POLLIN},
-		{.fd = session->driver->watch(session->host), .events = POLLIN},
-	};
 
-	for (bool woken = false; !woken && !*daemon->stop;) {
-		const int64_t left = until - before - (runner_now() - began);
+	for (bool waits = true; waits && !*daemon->stop;) {
+		const bool works = turner_works(&daemon->turner);
+		const int64_t before = host_now(daemon), began = runner_now();
+		const int64_t left = works ? 0 : until - before;
+		struct pollfd changes[] = {
+			{.fd = stop_descriptor(), .events = POLLIN},
+			{.fd = source_watch_descriptor(daemon->watch), .events = POLLIN},
+			{.fd = session->driver->watch(session->host), .events = POLLIN},
+		};
 		const int ready = poll(changes, 3, left > INT32_MAX ? INT32_MAX : left > 0 ? (int)left : 0);
 
-		if (ready < 0 && errno != EINTR)
-			break;
-		if (ready > 0 && changes[1].revents)
-			settle(changes[1].fd, QUIET_MS, RESTLESS_MS, drain_source, daemon);
-		if (ready > 0 && changes[2].revents)
-			settle(changes[2].fd, HOST_QUIET_MS, HOST_RESTLESS_MS, drain_host, daemon);
-		if (ready > 0 && changes[0].revents) {
-			stop_drain();
-			daemon->reload = true;
+		if (ready > 0)
+			take_changes(daemon, changes);
+		if (works) {
+			waits = !daemon->reload && work_goes_on(daemon, until);
+			continue;
 		}
-		woken = ready == 0 || daemon->reload || (ready > 0 && changes[2].revents);
+		host_pass(daemon, before + (runner_now() - began));
+		waits = !daemon->reload && !daemon->moved && host_now(daemon) < until;
 	}
-	host_pass(daemon, before + (runner_now() - began));
 	if (host_now(daemon) >= poll_due)
 		daemon->reload = true;
 }
 
-static void keep(struct daemon *daemon)
+static void look(struct daemon *daemon)
 {
 	struct session *session = daemon->session;
+	struct turn *turn;
+	int64_t next;
 
+	daemon->moved = false;
+	daemon->looked = runner_now();
+	turn = turn_look(&daemon->turner, session->want);
+	tell(daemon, turn);
+	if (turn_begin(turn)) {
+		daemon->generations->turns++;
+		next = turn_next(turn);
+	} else {
+		next = turn_next(turn);
+		if (!sweep(daemon, turn) && (next < 0 || next > host_now(daemon) + SWEEP_PACE_MS))
+			next = host_now(daemon) + SWEEP_PACE_MS;
+		turn_free(turn);
+	}
+	wait_for_change(daemon, next);
+}
+
+static void keep(struct daemon *daemon)
+{
 	daemon->reload = true;
 	while (!*daemon->stop) {
-		int64_t next = -1;
-		bool worked;
-
 		if (daemon->reload)
 			load(daemon);
-		struct turn turn = turn_look(&daemon->turner, session->want);
-		tell(daemon, &turn);
-		worked = turn_work(&daemon->turner, &turn);
-		if (!worked) {
-			next = turn_next(&daemon->turner, &turn);
-			if (daemon->turner.options.plan.prune)
-				sweep_records(
-					&daemon->turner.observer, session->want, turn.have, turn.report);
-		}
-		turn_free(&turn);
-		progress_end(&daemon->progress);
-		if (!worked)
-			wait_for_change(daemon, next);
-		else if (source_watch_drain(daemon->watch))
-			daemon->reload = true;
+		look(daemon);
+	}
+	/* nothing more is begun; what runs may end */
+	while (turner_works(&daemon->turner)) {
+		struct turn *turn = turner_step(&daemon->turner, host_now(daemon) + WORK_SLICE_MS);
+
+		if (turn)
+			end_turn(daemon, turn);
 	}
 }
 
@@ -297,7 +416,7 @@ static enum exit_code run(struct session *session)
 	turner_free(&daemon.turner);
 	history_free(daemon.history);
 	source_watch_free(daemon.watch);
-	want_free(session->want);
+	generations_free(&daemon, true);
 	session->want = NULL;
 	kept_free(session->kept);
 	buffer_free(&daemon.loading);

@@ -72,12 +72,16 @@ static void manifests(struct rig *rig, const char *text)
 static int64_t settle(struct rig *rig)
 {
 	for (int i = 0; i < 100; i++) {
-		struct turn turn = turn_look(&rig->turner, rig->want);
-		const bool worked = turn_work(&rig->turner, &turn);
-		const int64_t next = worked ? 0 : turn_next(&rig->turner, &turn);
-		turn_free(&turn);
-		if (!worked)
-			return next < 0 ? -1 : next - rig->sim.host->driver->now(rig->sim.host);
+		struct turn *turn = turn_look(&rig->turner, rig->want);
+		if (turn_begin(turn)) {
+			while (!(turn = turner_step(&rig->turner, INT64_MAX)))
+				;
+			turn_free(turn);
+			continue;
+		}
+		const int64_t next = turn_next(turn);
+		turn_free(turn);
+		return next < 0 ? -1 : next - rig->sim.host->driver->now(rig->sim.host);
 	}
 	cr_assert_fail("a hundred turns, and no end");
 	return 0;
@@ -227,6 +231,65 @@ Test(turn, a_host_that_cannot_be_seen_is_looked_at_again)
 	cr_assert(runs(&rig, "a"));
 }
 
+/* A guest that does not obey takes its minute; another one that ends meanwhile is back before that, and what
+ * is under way is left alone. */
+Test(turn, one_that_is_slow_to_shut_down_keeps_no_other_waiting)
+{
+	RIG rig;
+	rig_open(&rig, SIM("\"storage\": \"simulated\", \"deaf\": [\"slow\"]"));
+	manifests(&rig, DOMAIN("slow") DOMAIN("a"));
+	settle(&rig);
+	manifests(&rig, DOMAIN("a") "---\n{apiVersion: xensteer/v1, kind: Domain, metadata: {name: slow}, "
+				    "spec: {memory:"
+				    " 64MiB, power: Stopped, boot: {kernel: /boot/vmlinuz}}}\n");
+	struct turn *slow = turn_look(&rig.turner, rig.want), *ended = NULL;
+	cr_assert(turn_begin(slow));
+	const int64_t began = rig.sim.host->driver->now(rig.sim.host);
+	cr_assert_null(turner_step(&rig.turner, began + 1000));
+	cr_assert(sim_poke(rig.sim.host, "a", sim_event_destroy));
+	struct turn *quick = turn_look(&rig.turner, rig.want);
+	cr_assert(turn_begin(quick));
+	cr_assert_eq(quick->waiting.count, 1);
+	cr_assert_str_eq(quick->waiting.item[0], "Domain/slow");
+	while (!ended)
+		ended = turner_step(&rig.turner, INT64_MAX);
+	cr_assert_eq(ended, quick);
+	cr_assert_lt(rig.sim.host->driver->now(rig.sim.host) - began, 30000);
+	cr_assert(runs(&rig, "a"));
+	cr_assert(turner_works(&rig.turner));
+	turn_free(ended);
+	while (!(ended = turner_step(&rig.turner, INT64_MAX)))
+		;
+	cr_assert_eq(ended, slow);
+	turn_free(ended);
+	cr_assert_not(turner_works(&rig.turner));
+	cr_assert_eq(rig.begun[verb_domain_shutdown], 1);
+}
+
+/* Removals are counted against the cap of an hour when they begin: two plans must not each take what is left.
+ */
+Test(turn, what_takes_guests_down_is_one_plan_at_a_time)
+{
+	RIG rig;
+	rig_open(&rig, SIM("\"storage\": \"simulated\", \"deaf\": [\"b\"]"));
+	rig.turner.options.prune_delay_ms = 0;
+	manifests(&rig, DOMAIN("a") DOMAIN("b") DOMAIN("c"));
+	settle(&rig);
+	manifests(&rig, DOMAIN("a") DOMAIN("c"));
+	struct turn *first = turn_look(&rig.turner, rig.want), *ended;
+	cr_assert(turn_begin(first));
+	struct want *before = rig.want;
+	rig.want = NULL;
+	manifests(&rig, DOMAIN("c"));
+	struct turn *second = turn_look(&rig.turner, rig.want);
+	cr_assert_not(turn_begin(second));
+	turn_free(second);
+	while (!(ended = turner_step(&rig.turner, INT64_MAX)))
+		;
+	turn_free(ended);
+	want_free(before);
+}
+
 static int words_told;
 
 static void count_words(void *context, const struct object_status *status, const char *words)
@@ -237,10 +300,10 @@ static void count_words(void *context, const struct object_status *status, const
 
 static void look(struct rig *rig, struct history *history, int64_t now)
 {
-	struct turn turn = turn_look(&rig->turner, rig->want);
-	struct list all = status_of(turn.plan->arena, rig->want, turn.have, turn.plan);
+	struct turn *turn = turn_look(&rig->turner, rig->want);
+	struct list all = status_of(turn->plan->arena, rig->want, turn->have, turn->plan);
 	history_turn(history, &all, now, count_words, NULL);
-	turn_free(&turn);
+	turn_free(turn);
 }
 
 Test(turn, history_knows_generations_and_since_when_a_condition_stands)
