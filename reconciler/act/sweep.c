@@ -54,13 +54,13 @@ void sweep_records(const struct observer *observer, const struct want *want, con
 
 enum { SWEEP_LIMIT = 30000, SWEEP_PACE = 500 /* ms */ };
 
-void sweep_host(struct host *host, volatile const int *stop, struct report *report)
+void sweep_host(struct host *host, const struct have *have, volatile const int *stop, struct report *report)
 {
 	const struct host_driver *driver = host->driver;
 	const int64_t until = driver->now(host) + SWEEP_LIMIT;
-	if (!driver->sweep)
+	if (!driver->sweep || !have->known)
 		return;
-	while (!driver->sweep(host, report) && driver->now(host) < until && !(stop && *stop)) {
+	while (!driver->sweep(host, have, report) && driver->now(host) < until && !(stop && *stop)) {
 		ARENA_SCOPED arena = arena_new();
 		struct finished none = {.arena = arena};
 		driver->reap(host, driver->now(host) + SWEEP_PACE, &none);

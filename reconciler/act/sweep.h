@@ -12,4 +12,4 @@ void sweep_records(const struct observer *, const struct want *, const struct ha
 
 /* Has the host let go of what is left there, once scripts that still run have ended: for half a minute at
  * most, and no longer than *stop (may be NULL) is zero. Nothing of ours may be in flight. */
-void sweep_host(struct host *, volatile const int *stop, struct report *);
+void sweep_host(struct host *, const struct have *, volatile const int *stop, struct report *);

@@ -213,7 +213,7 @@ static bool sweep(const struct daemon *daemon, struct turn *turn)
 	if (daemon->turner.options.plan.prune)
 		sweep_records(&daemon->turner.observer, session->want, turn->have, turn->report);
 	if (session->driver->sweep)
-		clean = session->driver->sweep(session->host, turn->report);
+		clean = session->driver->sweep(session->host, turn->have, turn->report);
 	tell_rest(daemon, turn);
 	return clean;
 }
@@ -267,8 +267,8 @@ static bool drain_host(void *context)
 	ARENA_SCOPED arena = arena_new();
 	struct list uuids = {0};
 
-	daemon->session->driver->drain(daemon->session->host, arena, &uuids);
-	return true;
+	daemon->moved |= daemon->session->driver->drain(daemon->session->host, arena, &uuids);
+	return daemon->moved;
 }
 
 /* Takes in what the descriptors say; `ready`: poll said that there is something. */
@@ -276,10 +276,8 @@ static void take_changes(struct daemon *daemon, const struct pollfd changes[3])
 {
 	if (changes[1].revents)
 		settle(changes[1].fd, QUIET_MS, RESTLESS_MS, drain_source, daemon);
-	if (changes[2].revents) {
+	if (changes[2].revents)
 		settle(changes[2].fd, HOST_QUIET_MS, HOST_RESTLESS_MS, drain_host, daemon);
-		daemon->moved = true;
-	}
 	if (changes[0].revents) {
 		stop_drain();
 		daemon->reload = true;

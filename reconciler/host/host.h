@@ -46,10 +46,11 @@ struct host_driver {
 	 * passed or a child of the runner that is not its own has ended (false). */
 	bool (*reap)(struct host *, int64_t until, struct finished *done);
 	int64_t (*now)(struct host *); /* ms */
-	/* Lets go of what killed programs left behind and no domain uses, as far as it is ours beyond doubt.
+	/* Lets go of what killed programs left behind and no domain uses, as far as it is ours beyond doubt;
+	 * what the observation says to be used is not even looked at.
 	 * Nothing of ours may be in flight. False: something still moves, try again later. NULL: such a host
 	 * has nothing of the kind. */
-	bool (*sweep)(struct host *, struct report *);
+	bool (*sweep)(struct host *, const struct have *, struct report *);
 	/* The simulator's storage, a snapshot's; NULL where real layers are meant. */
 	struct storage *(*storage)(struct host *);
 	void (*close)(struct host *);

@@ -3,6 +3,7 @@
 #include "host/host.h"
 #include "host/xen/loops.h"
 #include "model/have.h"
+#include "model/want.h"
 #include "xenstored/xenstored.h"
 #include <errno.h>
 
@@ -20,6 +21,8 @@ static struct runner *runner;
 static struct host *host;
 static struct report *report;
 static struct HostSpec spec;
+/* as a host where no manifest asks for more than all hosts are asked for */
+static const struct want nothing;
 
 static void put(const char *path, const char *text)
 {
@@ -79,7 +82,7 @@ static const char *calls(struct arena *arena)
 {
 	HAVE_SCOPED have = have_new();
 	scratch_write("calls", "");
-	host_xen.observe(host, NULL, have);
+	host_xen.observe(host, &nothing, have);
 	cr_assert(have->known, "%s", have->why_unknown);
 	cr_expect_eq(have->found->domains.count, 2);
 	for (uint32_t i = 0; i < have->found->domains.count; i++) {
@@ -163,7 +166,7 @@ Test(xen_cache, who_is_not_described_is_asked_for_again)
 	for (int i = 0; i < 2; i++) {
 		HAVE_SCOPED have = have_new();
 		scratch_write("calls", "");
-		host_xen.observe(host, NULL, have);
+		host_xen.observe(host, &nothing, have);
 		cr_expect(!KNOWN(have_domain(have, WEB), HaveDomain, spec));
 		cr_expect(KNOWN(have_domain(have, DB), HaveDomain, spec));
 		cr_expect_str_eq(file_read(arena, "calls", 4096, NULL),
@@ -178,6 +181,42 @@ Test(xen_cache, without_xenstore_nothing_is_believed_unchanged)
 	xenstored_kill(&daemon_);
 	cr_expect_str_eq(calls(arena), "list -v\nlist -l\n");
 	cr_expect_str_eq(calls(arena), "list -v\nlist -l\n");
+}
+
+/* oxenstored ends a connection that asks for a list over 4096 bytes */
+Test(xen_cache, where_a_list_is_too_long_nothing_is_kept)
+{
+	ARENA_SCOPED arena = arena_new();
+	xenstored_kill(&daemon_);
+	daemon_.kind = XENSTORED_OCAML;
+	xenstored_start(&daemon_);
+	domain("5", "web");
+	domain("6", "db");
+	(void)calls(arena);
+	cr_expect_str_eq(calls(arena), "list -v\n");
+	for (int i = 0; i < 150; i++)
+		put(arena_format(arena, "/local/domain/5/cpu/%0100d/availability", i), "offline");
+	cr_expect_str_eq(calls(arena), "list -v\nlist -l 5\n");
+	cr_expect_str_eq(calls(arena), "list -v\nlist -l 5\n");
+}
+
+/* held by a guest that has its memory: xl cannot describe it, and would be asked for ever */
+Test(xen_cache, a_zombie_is_not_asked_for)
+{
+	ARENA_SCOPED arena = arena_new();
+	(void)calls(arena);
+	scratch_write(
+		"list", HEAD DOM0 LINE("web", "5", "128", WEB) "(null)  6  0  1  --p--d  9.5 " DB "  -  -\n");
+	scratch_write("calls", "");
+	HAVE_SCOPED have = have_new();
+	host_xen.observe(host, &nothing, have);
+	const struct HaveDomain *zombie = have_domain(have, DB);
+	cr_assert_not_null(zombie);
+	cr_expect_eq(zombie->power, found_power_Dying);
+	cr_expect(!KNOWN(zombie, HaveDomain, name));
+	cr_expect(!KNOWN(zombie, HaveDomain, spec));
+	cr_expect(KNOWN(have_domain(have, WEB), HaveDomain, spec));
+	cr_expect_str_eq(file_read(arena, "calls", 4096, NULL), "list -v\ninfo\n");
 }
 
 /* An xl with the cfg of a domain that is not listed: the guest may come at any moment. */
@@ -201,7 +240,7 @@ Test(xen_cache, a_guest_that_is_being_made_is_not_absent)
 	HAVE_SCOPED have = have_new();
 	const struct HaveDomain *coming = NULL;
 	for (int tries = 0; !coming && tries < 100; tries++) {
-		host_xen.observe(host, NULL, have);
+		host_xen.observe(host, &nothing, have);
 		coming = have_domain(have, "31111111-2222-4333-8444-555555555555");
 	}
 	cr_assert_not_null(coming);

@@ -11,6 +11,7 @@
 #include "host/xen/store.h"
 #include "host/xen/xen.h"
 #include "host/xen/xl_describe.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,13 +141,21 @@ static void forget_absent(struct cache *cache, struct arena *arena, const struct
 			remove_at(cache, i);
 }
 
-static void print_devices(struct buffer *print, struct store *store, struct arena *arena, int64_t domid)
+/* After store_names: is what it gave all there is? */
+static bool is_told(void)
+{
+	return errno == 0 || errno == ENOENT;
+}
+
+static bool print_devices(struct buffer *print, struct store *store, struct arena *arena, int64_t domid)
 {
 	const struct list kinds = store_names(store, arena, "/libxl/%lld/device", (long long)domid);
+	bool whole = is_told();
 	for (uint32_t i = 0; i < kinds.count; i++) {
 		const char *kind = kinds.item[i];
 		const struct list devices =
 			store_names(store, arena, "/libxl/%lld/device/%s", (long long)domid, kind);
+		whole = whole && is_told();
 		for (uint32_t k = 0; k < devices.count; k++) {
 			const char *backend =
 				store_read(store, arena, PART_LIMIT, "/libxl/%lld/device/%s/%s/backend",
@@ -158,9 +167,10 @@ static void print_devices(struct buffer *print, struct store *store, struct aren
 					: 0);
 		}
 	}
+	return whole;
 }
 
-/* NULL where xenstore does not answer. */
+/* NULL where xenstore does not say all of it. */
 static char *print_of(struct store *store, struct arena *arena, const struct listed *listed)
 {
 	BUFFER_SCOPED print = {0};
@@ -172,14 +182,15 @@ static char *print_of(struct store *store, struct arena *arena, const struct lis
 		(long long)listed->memory,
 		(long long)store_number(store, "/local/domain/%lld/memory/target", domid));
 	const struct list cpus = store_names(store, arena, "/local/domain/%lld/cpu", domid);
+	bool whole = is_told();
 	for (uint32_t i = 0; i < cpus.count; i++) {
 		const char *cpu = cpus.item[i];
 		const char *is =
 			store_read(store, arena, 16, "/local/domain/%lld/cpu/%s/availability", domid, cpu);
 		buffer_format(&print, "%s %s\n", cpu, is ? is : "-");
 	}
-	print_devices(&print, store, arena, listed->domid);
-	return arena_text(arena, buffer_string(&print));
+	whole = print_devices(&print, store, arena, listed->domid) && whole;
+	return whole ? arena_text(arena, buffer_string(&print)) : NULL;
 }
 
 static bool ask(struct arena *arena, const struct listed *only, struct list *pieces)

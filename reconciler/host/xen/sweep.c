@@ -16,7 +16,7 @@ static char *volumes_folder(const struct xen_host *xen, struct arena *arena)
 	return folder;
 }
 
-bool xen_sweep(struct host *host, struct report *report)
+bool xen_sweep(struct host *host, const struct have *have, struct report *report)
 {
 	struct xen_host *xen = (struct xen_host *)host;
 	ARENA_SCOPED arena = arena_new();
@@ -25,6 +25,12 @@ bool xen_sweep(struct host *host, struct report *report)
 	if (folder)
 		loops_read(arena, "", &loops);
 	loops_keep(&loops, folder, NULL);
+	for (uint32_t i = 0; i < have->found->domains.count; i++) {
+		struct HaveDomain *domain = have->found->domains.item[i];
+		if (KNOWN(domain, HaveDomain, domid))
+			list_add(arena, &domids, &domain->domid);
+	}
+	loops_spare(&loops, xen->store, arena, &domids);
 	/* the scripts of an xl that was killed go on: what they are about to make is not seen yet */
 	if (hotplug_runs("", -1))
 		return false;
@@ -33,6 +39,7 @@ bool xen_sweep(struct host *host, struct report *report)
 	/* the list begins after that: who has one of these by now is in it, and has told xenstore */
 	if (!xen_list(arena, &listed, &error))
 		return false;
+	domids.count = 0;
 	for (uint32_t i = 0; i < listed.count; i++)
 		list_add(arena, &domids, &((struct listed *)listed.item[i])->domid);
 	loops_spare(&loops, xen->store, arena, &domids);
