@@ -1,13 +1,13 @@
 /* Disks and nics of a guest that runs. Whether one is there is told by /libxl and by its backend, which dom0
  * writes, never by xl's exit status: xl fails and leaves a device behind, or succeeds and nobody serves it.
  *
- *   attach   there, as it is meant to be               done
- *            there, by halves                          taken away, then as if it had not been there
- *            there, otherwise                          failure: the plan detaches what it knows of
- *            absent                                    xl ...-attach; what that leaves by halves is taken
- * away detach   absent                                    done, once the loop device of a file is free again
- *            there                                     xl ...-detach; a disk that the guest does not let go
- *                                                      of within 10 s is forced
+ *   attach   there, as it is meant to be      done
+ *            there, by halves                 taken away, then as if it had not been there
+ *            there, otherwise                 failure: the plan detaches what it knows of
+ *            absent                           xl attaches it; what that leaves by halves is taken away
+ *   detach   absent                           done, once the loop device of a file is free again
+ *            there                            xl detaches it; a disk that the guest does not let go of
+ *                                             within 10 s is forced
  *
  * A frontend that has not connected is the guest's affair: a backend that waits for it is a device that is
  * there.
@@ -217,11 +217,10 @@ static void disk_detach_look(struct job *job)
 	}
 	job->loop = device->node;
 	job->loop_target = device->target;
-	const bool halves = device->fault == fault_half_detached || device->fault == fault_let_go ||
-			    device->fault == fault_unserved || job->tries;
+	const bool forced = device->fault != fault_none || job->tries;
 	if (job->tries > 1) {
 		fail_with_trouble(job, "it is still there");
-	} else if (halves) {
+	} else if (forced) {
 		disk_clear(job, disk_detach_ended);
 	} else {
 		job->tries++;

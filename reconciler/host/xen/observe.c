@@ -12,6 +12,7 @@
  */
 #include "base/file.h"
 #include "host/xen/dom0.h"
+#include "host/xen/loops.h"
 #include "host/xen/xen.h"
 #include "host/xen/xl_cpus.h"
 #include "host/xen/xl_describe.h"
@@ -121,8 +122,8 @@ static void know_disk(struct have *have, struct Disk *disk, const struct list *d
 			continue;
 		if (device->state != BACKEND_ABSENT)
 			KNOW(disk, Disk, connected, device->state == BACKEND_CONNECTED);
-		if (device->fault != fault_none)
-			KNOW(disk, Disk, fault, (int)device->fault);
+		disk->fault = (int)device->fault;
+		disk->at[Disk_fault] = device->fault != fault_none ? &mark_observed : NULL;
 	}
 	const char *id = disk->target ? path_id(have->arena, disk->target) : NULL;
 	if (id)
@@ -137,8 +138,8 @@ static void know_nic(struct Nic *nic, const struct list *devices)
 			continue;
 		if (device->state != BACKEND_ABSENT)
 			KNOW(nic, Nic, connected, device->state == BACKEND_CONNECTED);
-		if (device->fault != fault_none)
-			KNOW(nic, Nic, fault, (int)device->fault);
+		nic->fault = (int)device->fault;
+		nic->at[Nic_fault] = device->fault != fault_none ? &mark_observed : NULL;
 	}
 }
 
@@ -157,30 +158,46 @@ static void know_devices(struct xen_host *xen, struct have *have, const struct H
 		KNOW(spec, DomainSpec, vcpus, vcpus);
 }
 
-static bool is_unserved(const struct Disk *disk)
+static bool may_be_coming(enum fault fault)
 {
-	return KNOWN(disk, Disk, fault) && disk->fault == fault_unserved;
+	return fault == fault_unserved || fault == fault_hotplug;
 }
 
-/* Of a disk that QEMU is about to serve and one that it never will, the first state is the same: only a
- * second look tells. */
+static bool has_coming_devices(const struct HaveDomain *domain)
+{
+	const struct DomainSpec *spec = domain->spec;
+	bool coming = false;
+	for (uint32_t i = 0; spec && i < spec->disks.count; i++)
+		coming |= may_be_coming((enum fault)((struct Disk *)spec->disks.item[i])->fault);
+	for (uint32_t i = 0; spec && i < spec->nics.count; i++)
+		coming |= may_be_coming((enum fault)((struct Nic *)spec->nics.item[i])->fault);
+	return coming;
+}
+
+/* What somebody attaches just now looks for a moment like what will never come: a second look tells, and for
+ * as long as a hotplug script works for the guest nothing is said of its devices. */
 static void look_again(struct xen_host *xen, struct have *have)
 {
-	enum { SERVE_SECONDS = 1 };
+	enum { COMING_SECONDS = 1 };
 	bool waited = false;
 	for (uint32_t i = 0; i < have->found->domains.count; i++) {
 		const struct HaveDomain *domain = have->found->domains.item[i];
-		for (uint32_t k = 0; domain->spec && k < domain->spec->disks.count; k++) {
+		if (!has_coming_devices(domain))
+			continue;
+		if (!waited)
+			(void)nanosleep(&(struct timespec){.tv_sec = COMING_SECONDS}, NULL);
+		waited = true;
+		const bool works = hotplug_runs("", domain->domid) > 0;
+		know_devices(xen, have, domain);
+		for (uint32_t k = 0; k < domain->spec->disks.count; k++) {
 			struct Disk *disk = domain->spec->disks.item[k];
-			if (!is_unserved(disk))
-				continue;
-			if (!waited)
-				(void)nanosleep(&(struct timespec){.tv_sec = SERVE_SECONDS}, NULL);
-			waited = true;
-			disk->at[Disk_fault] = NULL;
-			disk->fault = fault_none;
-			struct list devices = store_devices(xen->store, have->arena, domain->domid, "vbd");
-			know_disk(have, disk, &devices);
+			if (works && may_be_coming((enum fault)disk->fault))
+				disk->at[Disk_fault] = NULL;
+		}
+		for (uint32_t k = 0; k < domain->spec->nics.count; k++) {
+			struct Nic *nic = domain->spec->nics.item[k];
+			if (works && may_be_coming((enum fault)nic->fault))
+				nic->at[Nic_fault] = NULL;
 		}
 	}
 }

@@ -281,7 +281,9 @@ static enum fault fault_of(
 	}
 	if (device->error && *device->error)
 		return fault_hotplug;
-	return device->qdisk && device->state == BACKEND_INITIALISING ? fault_unserved : fault_none;
+	if (device->qdisk)
+		return device->state == BACKEND_INITIALISING ? fault_unserved : fault_none;
+	return !device->plugged && device->state < BACKEND_CONNECTED ? fault_hotplug : fault_none;
 }
 
 /* What is behind a disk: "/disk.img" of a block backend, "qcow2:/disk.img" of a QEMU. */

@@ -55,7 +55,7 @@ struct store_device {
 	const char *error;        /* hotplug-error or NULL */
 	bool plugged;             /* its script has ended well; a qdisk has none */
 	const char *node;         /* of a disk that is a file: the loop device, or NULL */
-	/* what does not mend by itself; fault_unserved is also what a disk goes through while it comes */
+	/* what does not mend by itself; a device that comes goes through fault_unserved or fault_hotplug */
 	enum fault fault;
 };
 /* kind: "vbd" or "vif"; items are struct store_device. */
