@@ -219,16 +219,33 @@ static unsigned split(char *line, const char **words)
 	return count;
 }
 
-/* What somebody else is just doing is not known; it passes. */
+static bool awaits(const struct HaveDomain *domain)
+{
+	if (!KNOWN(domain, HaveDomain, power))
+		return true;
+	const bool runs = domain->power == found_power_Running && domain->spec;
+	for (uint32_t i = 0; runs && i < domain->spec->disks.count; i++) {
+		const struct Disk *disk = domain->spec->disks.item[i];
+		if (!disk->connected && !(KNOWN(disk, Disk, fault) && disk->fault != fault_none))
+			return true;
+	}
+	for (uint32_t i = 0; runs && i < domain->spec->nics.count; i++) {
+		const struct Nic *nic = domain->spec->nics.item[i];
+		if (!nic->connected && !(KNOWN(nic, Nic, fault) && nic->fault != fault_none))
+			return true;
+	}
+	return false;
+}
+
+/* What somebody is just doing is not known, and frontends connect when they like: both pass. */
 static void settle(struct play *play)
 {
 	for (int i = 0; i < AWAIT_TRIES; i++) {
-		bool known = true;
+		bool passing = false;
 		play_observe(play);
 		for (uint32_t k = 0; k < play->have->found->domains.count; k++)
-			known &= KNOWN(
-				(struct HaveDomain *)play->have->found->domains.item[k], HaveDomain, power);
-		if (known)
+			passing |= awaits(play->have->found->domains.item[k]);
+		if (!passing)
 			return;
 		play->hand->wait(play, AWAIT_PACE);
 	}

@@ -5,7 +5,9 @@
 void disk_attach_prepare(
 	struct world *world, struct op *op, const struct action *action, const struct links *links)
 {
-	const struct link *link = link_needed(world, op, links, action->disk_volume, action->disk->vdev);
+	const struct link *link = NULL;
+	if (guest_changeable(world, op))
+		link = link_needed(world, op, links, action->disk_volume, action->disk->vdev);
 	if (link)
 		op->disk = disk_found(op->arena, action->disk, link);
 }
@@ -18,25 +20,46 @@ static int64_t disk_index(const struct DomainSpec *spec, const char *vdev)
 	return -1;
 }
 
+/* A device that came by halves is taken away first, one that is as it is meant to be is left alone. */
+static bool disk_makes_room(struct op *op, struct DomainSpec *spec)
+{
+	const int64_t index = disk_index(spec, op->disk->vdev);
+	if (index < 0)
+		return true;
+	const struct Disk *there = spec->disks.item[index];
+	if (!KNOWN(there, Disk, fault) && text_equal(there->target, op->disk->target) &&
+		there->access == op->disk->access)
+		return false;
+	if (!KNOWN(there, Disk, fault))
+		op_fail(op, OUTCOME_TRANSIENT, NULL, "disk %s is there already", op->disk->vdev);
+	else
+		list_remove(&spec->disks, (uint32_t)index);
+	return !op->failure;
+}
+
 static void disk_add(struct world *world, struct op *op, enum fault fault)
 {
-	struct guest *guest = guest_running(world, op);
-	if (!guest)
+	struct guest *guest = guest_changeable(world, op);
+	if (!guest || !disk_makes_room(op, guest->have->spec))
 		return;
-	struct HaveDomain *have = guest->have;
-	bool device_model = KNOWN(have, HaveDomain, deviceModel) && have->deviceModel;
-	if (disk_index(have->spec, op->disk->vdev) >= 0)
-		op_fail(op, OUTCOME_TERMINAL, NULL, "exit 1: disk %s exists", op->disk->vdev);
-	else if (op->disk->format != disk_format_raw && !device_model)
-		op_fail(op, OUTCOME_TERMINAL, "it takes a restart",
-			"exit 1: device model required but not running");
+	const bool device_model = KNOWN(guest->have, HaveDomain, deviceModel) && guest->have->deviceModel;
+	if (op->disk->format != disk_format_raw && !device_model)
+		op_fail(op, OUTCOME_TERMINAL, "a restart gives it one",
+			"disk %s is a qcow2, and the guest has no QEMU to serve it", op->disk->vdev);
+	else if (op->disk->format != disk_format_raw && op->disk->access == access_ro)
+		op_fail(op, OUTCOME_TERMINAL, "give it a raw file, or access: rw",
+			"disk %s: QEMU cannot open a qcow2 read-only for a guest", op->disk->vdev);
+	else if (!disk_served(world, op->disk))
+		op_fail(op, OUTCOME_TRANSIENT, NULL, "disk %s is not served: Image is not in qcow2 format",
+			op->disk->vdev);
 	if (op->failure)
 		return;
 	struct Disk *disk = object_copy(guest->arena, &type_Disk, op->disk);
-	KNOW(disk, Disk, connected, fault == fault_none);
+	/* a paused guest connects when it wakes */
+	KNOW(disk, Disk, connected, fault == fault_none && guest->have->power == found_power_Running);
 	if (fault != fault_none)
 		KNOW(disk, Disk, fault, (int)fault);
-	list_add(guest->arena, &have->spec->disks, disk);
+	list_add(guest->arena, &guest->have->spec->disks, disk);
 	guest_changed(world, guest);
 }
 
@@ -59,9 +82,9 @@ void disk_detach_prepare(
 
 void disk_detach_effect(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_needed(world, op);
+	struct guest *guest = guest_changeable(world, op);
 	int64_t index = guest ? disk_index(guest->have->spec, op->disk->vdev) : -1;
-	if (index < 0 || !guest_running(world, op))
+	if (index < 0)
 		return;
 	list_remove(&guest->have->spec->disks, (uint32_t)index);
 	guest_changed(world, guest);
@@ -69,7 +92,7 @@ void disk_detach_effect(struct world *world, struct op *op)
 
 void disk_detach_half(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_running(world, op);
+	struct guest *guest = guest_changeable(world, op);
 	int64_t index = guest ? disk_index(guest->have->spec, op->disk->vdev) : -1;
 	if (index < 0)
 		return;
@@ -88,16 +111,34 @@ void nic_change_prepare(
 		return;
 	}
 	op->nic = nic_found(op->arena, action->nic, 0);
-	if (!world_has_bridge(world, op->nic->bridge))
+	if (guest_changeable(world, op) && !world_has_bridge(world, op->nic->bridge))
 		op_fail(op, OUTCOME_TERMINAL, "make the bridge in dom0, or name another one",
 			"exit 1: there is no bridge %s", op->nic->bridge);
 }
 
-/* Each call adds one more, also where there is one with that address. */
+/* As disk_makes_room, by the address. */
+static bool nic_makes_room(struct op *op, struct DomainSpec *spec)
+{
+	for (uint32_t i = 0; i < spec->nics.count; i++) {
+		const struct Nic *there = spec->nics.item[i];
+		if (!op->nic->mac || !text_equal(there->mac, op->nic->mac))
+			continue;
+		if (!KNOWN(there, Nic, fault) && text_equal(there->bridge, op->nic->bridge))
+			return false;
+		if (!KNOWN(there, Nic, fault))
+			op_fail(op, OUTCOME_TRANSIENT, NULL, "nic %lld has the address %s already, on %s",
+				(long long)there->device, there->mac, there->bridge);
+		else
+			list_remove(&spec->nics, i);
+		return !op->failure;
+	}
+	return true;
+}
+
 static void nic_add(struct world *world, struct op *op, enum fault fault)
 {
-	struct guest *guest = guest_running(world, op);
-	if (!guest)
+	struct guest *guest = guest_changeable(world, op);
+	if (!guest || !nic_makes_room(op, guest->have->spec))
 		return;
 	struct list *nics = &guest->have->spec->nics;
 	int64_t device = 0;
@@ -106,7 +147,7 @@ static void nic_add(struct world *world, struct op *op, enum fault fault)
 			device = ((struct Nic *)nics->item[i])->device + 1;
 	struct Nic *nic = object_copy(guest->arena, &type_Nic, op->nic);
 	KNOW(nic, Nic, device, device);
-	KNOW(nic, Nic, connected, fault == fault_none);
+	KNOW(nic, Nic, connected, fault == fault_none && guest->have->power == found_power_Running);
 	if (fault != fault_none)
 		KNOW(nic, Nic, fault, (int)fault);
 	list_add(guest->arena, nics, nic);
@@ -137,7 +178,7 @@ static int64_t nic_index(const struct DomainSpec *spec, const struct Nic *nic)
 
 void nic_detach_effect(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_needed(world, op);
+	struct guest *guest = guest_changeable(world, op);
 	int64_t index = guest ? nic_index(guest->have->spec, op->nic) : -1;
 	if (index < 0)
 		return;
@@ -147,7 +188,7 @@ void nic_detach_effect(struct world *world, struct op *op)
 
 void nic_detach_half(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_needed(world, op);
+	struct guest *guest = guest_changeable(world, op);
 	int64_t index = guest ? nic_index(guest->have->spec, op->nic) : -1;
 	if (index < 0)
 		return;

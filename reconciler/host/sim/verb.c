@@ -37,17 +37,6 @@ struct guest *guest_needed(const struct world *world, struct op *op)
 	return NULL;
 }
 
-struct guest *guest_running(const struct world *world, struct op *op)
-{
-	struct guest *guest = guest_needed(world, op);
-	if (guest && guest->have->power != found_power_Running) {
-		op_fail(op, OUTCOME_TRANSIENT, NULL, "the guest does not run: it is %s",
-			choice_found_power[guest->have->power]);
-		return NULL;
-	}
-	return guest;
-}
-
 /* Running or paused; else the op fails. */
 static struct guest *guest_alive(const struct world *world, struct op *op)
 {
@@ -57,6 +46,11 @@ static struct guest *guest_alive(const struct world *world, struct op *op)
 	op_fail(op, OUTCOME_TRANSIENT, NULL, "it is %s",
 		guest ? choice_found_power[guest->have->power] : "not there");
 	return NULL;
+}
+
+struct guest *guest_changeable(const struct world *world, struct op *op)
+{
+	return guest_alive(world, op) ? guest_needed(world, op) : NULL;
 }
 
 void guest_changed(struct world *world, struct guest *guest)
@@ -128,8 +122,8 @@ static void unpause_effect(struct world *world, struct op *op)
 
 static void memory_effect(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_alive(world, op);
-	if (!guest || !guest_needed(world, op))
+	struct guest *guest = guest_changeable(world, op);
+	if (!guest)
 		return;
 	struct DomainSpec *spec = guest->have->spec;
 	char text[32];
@@ -155,7 +149,7 @@ static void memory_effect(struct world *world, struct op *op)
 
 static void vcpus_effect(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_needed(world, op);
+	struct guest *guest = guest_changeable(world, op);
 	if (!guest)
 		return;
 	struct DomainSpec *spec = guest->have->spec;
@@ -171,7 +165,7 @@ static void vcpus_effect(struct world *world, struct op *op)
 /* Pins every vcpu; a guest that its monitor creates again has forgotten it. */
 static void cpus_effect(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_needed(world, op);
+	struct guest *guest = guest_changeable(world, op);
 	if (!guest)
 		return;
 	struct DomainSpec *spec = guest->have->spec;
@@ -187,7 +181,7 @@ static void cpus_effect(struct world *world, struct op *op)
 
 static void scheduler_effect(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_needed(world, op);
+	struct guest *guest = guest_changeable(world, op);
 	if (!guest)
 		return;
 	struct DomainSpec *spec = guest->have->spec;
@@ -202,7 +196,7 @@ static void scheduler_effect(struct world *world, struct op *op)
 
 static void rename_effect(struct world *world, struct op *op)
 {
-	struct guest *guest = guest_needed(world, op);
+	struct guest *guest = guest_changeable(world, op);
 	struct guest *other = guest ? guest_named(world, op->xen_name) : NULL;
 	if (other && other != guest)
 		op_fail(op, OUTCOME_TERMINAL, NULL, "exit 1: a domain named %s exists", op->xen_name);

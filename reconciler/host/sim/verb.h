@@ -2,11 +2,11 @@
 #pragma once
 #include "host/sim/world.h"
 
-/* verb.c. The guest that an action is about; the latter two fail the op where it is not described, or does
- * not run. */
+/* verb.c. The guest that an action is about; the latter two fail the op where it is not described, or not
+ * alive (running or paused) either. */
 struct guest *guest_of(const struct world *, const struct op *);
 struct guest *guest_needed(const struct world *, struct op *);
-struct guest *guest_running(const struct world *, struct op *);
+struct guest *guest_changeable(const struct world *, struct op *);
 /* An action has changed something of it. */
 void guest_changed(struct world *, struct guest *);
 
