@@ -125,11 +125,13 @@ Test(sim_fault, half_an_attachment_is_there_and_not_connected)
 	cr_assert_eq(have->spec->nics.count, 1);
 	cr_expect_not(((struct Disk *)have->spec->disks.item[0])->connected);
 	cr_expect_not(((struct Nic *)have->spec->nics.item[0])->connected);
-	cr_expect_not(simulated_run(&sim, attach), "what is left there is in the way");
-	struct action detach = action_of(&sim, verb_disk_detach, web);
-	detach.disk = have->spec->disks.item[0];
-	cr_expect(simulated_run(&sim, detach));
-	cr_expect(simulated_run(&sim, attach));
+	cr_expect(simulated_run(&sim, attach), "what is left there is taken away first");
+	cr_expect(simulated_run(&sim, nic));
+	have = simulated_find(&sim, web->uid);
+	cr_assert_eq(have->spec->disks.count, 1);
+	cr_assert_eq(have->spec->nics.count, 1);
+	cr_expect(((struct Disk *)have->spec->disks.item[0])->connected);
+	cr_expect(((struct Nic *)have->spec->nics.item[0])->connected);
 }
 
 Test(sim_fault, half_a_detachment_is_not_connected)

@@ -291,7 +291,7 @@ Test(sim_verb, vcpus_up_to_the_maximum)
 	cr_expect(simulated_number(&sim, verb_domain_set_vcpus, web, 4));
 	cr_expect_eq(simulated_find(&sim, web->uid)->spec->vcpus, 4);
 	cr_expect_not(simulated_number(&sim, verb_domain_set_vcpus, web, 5));
-	cr_expect_eq(sim.done.outcome, OUTCOME_TERMINAL);
+	cr_expect_eq(sim.done.outcome, OUTCOME_TRANSIENT);
 	cr_expect_not(simulated_number(&sim, verb_domain_set_vcpus, web, 0));
 }
 
@@ -346,9 +346,13 @@ Test(sim_verb, disks_come_and_go)
 	struct HaveDomain *have = simulated_find(&sim, web->uid);
 	cr_assert_eq(have->spec->disks.count, 1);
 	cr_expect(((struct Disk *)have->spec->disks.item[0])->connected);
-	cr_expect_not(disk_action(&sim, verb_disk_attach, web, raw), "it is there already");
+	cr_expect(disk_action(&sim, verb_disk_attach, web, raw), "it is there already");
+	struct wanted_disk *other = wanted_disk_make(&sim, web, "xvdx", disk_format_raw);
+	((struct Disk *)(uintptr_t)other->disk)->vdev = "xvdb";
+	cr_expect_not(disk_action(&sim, verb_disk_attach, web, other), "another one is there");
+	cr_expect_eq(sim.done.outcome, OUTCOME_TRANSIENT);
 	cr_expect_not(disk_action(&sim, verb_disk_attach, web, qcow2));
-	cr_expect(strstr(sim.done.message, "device model required but not running"), "%s", sim.done.message);
+	cr_expect(strstr(sim.done.message, "no QEMU to serve it"), "%s", sim.done.message);
 	cr_expect_eq(simulated_find(&sim, web->uid)->spec->disks.count, 1);
 	cr_expect(disk_action(&sim, verb_disk_detach, web, raw));
 	cr_expect_eq(simulated_find(&sim, web->uid)->spec->disks.count, 0);
@@ -401,7 +405,9 @@ Test(sim_verb, nics_come_and_go)
 		nic_action(&sim, verb_nic_attach, web, wanted_nic_make(&sim, "xenbr0", "00:16:3e:00:00:02")));
 	cr_expect(
 		nic_action(&sim, verb_nic_attach, web, wanted_nic_make(&sim, "xenbr0", "00:16:3e:00:00:02")),
-		"each call adds one, as xl does");
+		"it is there already");
+	cr_expect(
+		nic_action(&sim, verb_nic_attach, web, wanted_nic_make(&sim, "xenbr0", "00:16:3e:00:00:03")));
 	struct HaveDomain *have = simulated_find(&sim, web->uid);
 	cr_assert_eq(have->spec->nics.count, 3);
 	cr_expect_eq(((struct Nic *)have->spec->nics.item[2])->device, 2);

@@ -154,7 +154,7 @@ static void vcpus_effect(struct world *world, struct op *op)
 		return;
 	struct DomainSpec *spec = guest->have->spec;
 	if (op->number < 1 || (KNOWN(spec, DomainSpec, maxVcpus) && op->number > spec->maxVcpus)) {
-		op_fail(op, OUTCOME_TERMINAL, NULL, "exit 1: outside of 1 to %" PRId64 " vcpus",
+		op_fail(op, OUTCOME_TRANSIENT, NULL, "exit 1: outside of 1 to %" PRId64 " vcpus",
 			spec->maxVcpus);
 		return;
 	}
