@@ -221,7 +221,7 @@ static unsigned split(char *line, const char **words)
 
 static bool awaits(const struct HaveDomain *domain)
 {
-	if (!KNOWN(domain, HaveDomain, power))
+	if (!KNOWN(domain, HaveDomain, power) || (domain->spec && !KNOWN(domain->spec, DomainSpec, cpus)))
 		return true;
 	const bool runs = domain->power == found_power_Running && domain->spec;
 	for (uint32_t i = 0; runs && i < domain->spec->disks.count; i++) {
@@ -237,7 +237,8 @@ static bool awaits(const struct HaveDomain *domain)
 	return false;
 }
 
-/* What somebody is just doing is not known, and frontends connect when they like: both pass. */
+/* What somebody is just doing is not known, nor what a program of a busy host did not say in time; frontends
+ * connect when they like. All of that passes. */
 static void settle(struct play *play)
 {
 	for (int i = 0; i < AWAIT_TRIES; i++) {
