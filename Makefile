@@ -209,8 +209,9 @@ differential: $B/tests/play ## the simulator does what real Xen was recorded to 
 
 # tests/lab/lab: a real Xen host under QEMU; the first use builds it, as root
 .PHONY: test-xen
-test-xen: all ## run the scenarios on a real Xen, each on a fresh machine (S="FILE..." for some of them)
+test-xen: all $B/tests/play ## run the scenarios on a real Xen, each on a fresh machine (S="FILE..." for some of them)
 	tests/lab/run -p $B/xensteer $S
+	$(if $S,,tests/differential/run xen $B/tests/play)
 
 .PHONY: lab
 lab: all ## a root shell on a real Xen host with the program in it
