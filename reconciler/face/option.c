@@ -40,7 +40,8 @@ static const char *take_config(struct options *options, const char *value)
 static const char *take_state_dir(struct options *options, const char *value)
 {
 	options->state_dir = value;
-	return *value ? NULL : "a folder";
+	/* its path is recorded, in JSON */
+	return *value && text_utf8(value, strlen(value)) ? NULL : "a folder, in UTF-8";
 }
 
 static const char *take_owner(struct options *options, const char *value)

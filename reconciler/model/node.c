@@ -126,6 +126,10 @@ struct node *node_from_json(
 	struct arena *arena, const char *text, size_t size, const char **rest, struct report *report)
 {
 	NODE_OWNER_SCOPED json = json_parse(text, size, rest, report);
+	if (json && !text_utf8(text, size)) {
+		report_error(report, NULL, NULL, NULL, "not UTF-8, as JSON must be");
+		return NULL;
+	}
 	return json ? tree_make(arena, json, false) : NULL;
 }
 

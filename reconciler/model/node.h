@@ -35,8 +35,9 @@ extern const struct mark mark_broken;
  * are copied into the arena. */
 void *decode(struct arena *, const struct type *, const struct node *, const struct decode_options *,
 	struct report *);
-/* JSON text to nodes (cJSON underneath); NULL with a diagnostic where it does not parse. `*rest` is set to
- * what follows the value, or to where it breaks, where not NULL; otherwise anything that follows is an error.
+/* JSON text to nodes (cJSON underneath); NULL with a diagnostic where it does not parse or is not UTF-8.
+ * `*rest` is set to what follows the value, or to where it breaks, where not NULL; otherwise anything that
+ * follows is an error.
  */
 struct node *node_from_json(
 	struct arena *, const char *text, size_t size, const char **rest, struct report *);

@@ -214,7 +214,12 @@ struct source_root *source_read(
 	struct walk walk = {
 		.arena = arena, .root = root, .files = files, .files_before = files->count, .report = report};
 	struct stat status;
-	if (stat(path, &status) != 0) {
+	if (!text_utf8(root->path, strlen(root->path))) {
+		/* what comes from here is recorded with this path, in JSON */
+		root->readable = false;
+		path_error(&walk, root->given, NULL,
+			"its absolute path is not UTF-8, so it could not be recorded");
+	} else if (stat(path, &status) != 0) {
 		root->readable = false;
 		root->missing = errno == ENOENT;
 		path_error(&walk, root->given, NULL,

@@ -115,6 +115,13 @@ Test(node, text_that_is_not_json_is_said_with_its_place)
 	cr_expect(text_starts(first_message(fixture.report), "not JSON at line 2, "));
 }
 
+Test(node, text_that_is_not_utf8_is_no_json)
+{
+	FIXTURE_SCOPED fixture = fixture_make();
+	cr_expect_null(decode_json(&fixture, &type_Observation, "{\"apiVersion\": \"a\xff\"}"));
+	cr_expect_str_eq(first_message(fixture.report), "not UTF-8, as JSON must be");
+}
+
 Test(node, what_follows_a_value_is_an_error_or_the_rest)
 {
 	FIXTURE_SCOPED fixture = fixture_make();

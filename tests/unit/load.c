@@ -124,6 +124,18 @@ Test(source, a_path_that_is_not_there_is_an_error_and_not_complete)
 	cr_expect_not(root(want)->readable);
 }
 
+/* It could not be told from others in a record. */
+Test(source, a_path_that_is_not_utf8_is_refused)
+{
+	PLACE_SCOPED place = place_make();
+	put_image(&place, "m\xff/a.yaml", "a");
+	const struct want *want = load(&place, path_of(&place, "m\xff"));
+	cr_expect_eq(errors(&place), 1);
+	cr_expect_not(want->complete);
+	cr_expect_eq(want->images.count, 0);
+	cr_expect_not(root(want)->readable);
+}
+
 Test(source, an_empty_folder_is_complete_and_holds_nothing)
 {
 	PLACE_SCOPED place = place_make();

@@ -218,8 +218,8 @@ Test(deletion, a_clock_that_was_far_ahead_does_not_hold_back_for_ever)
 
 Test(deletion, a_damaged_journal_counts_as_many_until_it_is_an_hour_old)
 {
-	static const char *const texts[] = {
-		"", "[{\"uid\": \"a\"", "{}", "[\"a\"]", "[{\"uid\": \"a\"}]", "[{\"time\": 1}]", "[null]"};
+	static const char *const texts[] = {"", "[{\"uid\": \"a\"", "{}", "[\"a\"]", "[{\"uid\": \"a\"}]",
+		"[{\"time\": 1}]", "[null]", "[{\"uid\": \"\xff\", \"time\": 1}]"};
 	cr_assert_eq(mkdir("state", 0700), 0);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		scratch_write("state/deletions.json", texts[i]);
