@@ -96,10 +96,14 @@ layers-test: layers
 	@tests/tools/layers-test
 
 # tests/fuzz/NAME.c: one target each; its corpus is tests/fuzz/corpus/NAME and what SEEDS_NAME names
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 SEEDS_load := tests/good tests/bad
-FUZZ_FLAGS = -std=gnu11 -O1 -g -D_GNU_SOURCE -Ireconciler -I. $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+SEEDS_snapshot := tests/golden
+SEEDS_xl_list := tests/unit/recorded
+SEEDS_xl_describe := tests/unit/recorded
+SEEDS_xl_dry_run := tests/unit/recorded
+FUZZ_FLAGS = -std=gnu11 -O1 -g -D_GNU_SOURCE -Ireconciler -I. -Itests $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 FUZZ_SOURCES := $(filter-out reconciler/main.c reconciler/face/%,$(SOURCES))
 $B/fuzz/%.o: %.c
 	@mkdir -p $(@D)
@@ -109,10 +113,13 @@ $B/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES:%.c=$B/fuzz/%.o)
 	$Qclang $(FUZZ_FLAGS) -o $@ $^ $(LIBS)
 .SECONDARY: $(FUZZ_SOURCES:%.c=$B/fuzz/%.o)
 .PHONY: fuzz
-fuzz: ## run each fuzzer for FUZZ_SECONDS (20) over its committed corpus
+fuzz: ## run each fuzzer for FUZZ_SECONDS (60) over its committed corpus, one per processor
 	@tests/tools/deps $(DEPS_BUILD) $(DEPS_LINT)
-	@$(MAKE) --no-print-directory -j$$(nproc) $(FUZZERS:%=$B/fuzz/%)
-	@$(foreach f,$(FUZZERS),tests/tools/fuzz $B/fuzz/$f $(FUZZ_SECONDS) tests/fuzz/corpus/$f $(SEEDS_$f) &&) true
+	@$(MAKE) --no-print-directory -s -j$$(nproc) $(FUZZERS:%=$B/fuzz/%)
+	@$(MAKE) --no-print-directory -k -j$$(nproc) $(FUZZERS:%=fuzz-%)
+.PHONY: $(FUZZERS:%=fuzz-%)
+$(FUZZERS:%=fuzz-%): fuzz-%: $B/fuzz/%
+	@tests/tools/fuzz $< $(FUZZ_SECONDS) tests/fuzz/corpus/$* $(SEEDS_$*)
 
 .PHONY: readme
 readme: all ## the tour of README.md prints what it shows
@@ -189,7 +196,7 @@ $B/tests/property: $(PROPERTY) $B/core.a
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: property
-property: $B/tests/property ## check what must hold on random manifests and hosts (SEED=N, COUNT=N)
+property: $B/tests/property ## check what must hold on random manifests and hosts, on all processors (SEED=N, COUNT=N cases)
 	@$< $(SEED) $(COUNT)
 
 # the same steps on the simulator and on real Xen: the recording of the latter is what the former must do
