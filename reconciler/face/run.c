@@ -365,7 +365,10 @@ static void look(struct daemon *daemon)
 
 static void keep(struct daemon *daemon)
 {
+	const struct session *session = daemon->session;
+
 	daemon->reload = true;
+	(void)session->driver->watch(session->host); /* from before the first look on */
 	while (!*daemon->stop) {
 		if (daemon->reload)
 			load(daemon);
