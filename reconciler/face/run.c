@@ -32,7 +32,7 @@ enum {
 	RESTLESS_MS = 2000,  /* or after so long, if it never rests */
 	HOST_QUIET_MS = 100, /* a guest that comes or goes is seen in many steps */
 	HOST_RESTLESS_MS = 500,
-	SWEEP_PACE_MS = 1000, /* what is still in use is tried to be swept again after so long */
+	SWEEP_PACE_MS = 5000, /* what is still in use is tried to be swept again after so long */
 	WORK_SLICE_MS = 200,  /* while something is under way, files and the host are looked at so often */
 	WORK_PACE_MS =
 		2000, /* and the host, which moves because we move it, is not observed more often than this */
