@@ -98,7 +98,7 @@ static void watching_end(struct source_watch *watch)
 {
 	if (watch->descriptor < 0)
 		return;
-	/* the library would hand out what it has read even with the next queue */
+	/* what happened until now is not lost with the queue */
 	events_take(watch);
 	inotifytools_cleanup();
 	watch->descriptor = -1;
