@@ -295,6 +295,34 @@ Test(sim_verb, vcpus_up_to_the_maximum)
 	cr_expect_not(simulated_number(&sim, verb_domain_set_vcpus, web, 0));
 }
 
+Test(sim_verb, pinning_is_forgotten_by_the_monitor_and_the_share_is_not)
+{
+	SIMULATED sim = simulated_open(NULL);
+	struct wanted_domain *web = wanted_make(&sim, "web-1", 512 * MiB);
+	KNOW(spec_of(web), DomainSpec, cpus, "0-3");
+	cr_assert(simulated_create(&sim, web));
+	struct Scheduler share = {.weight = 512};
+	share.at[Scheduler_weight] = &mark_observed;
+	struct action action = action_of(&sim, verb_domain_set_scheduler, web);
+	action.scheduler = &share;
+	cr_assert(simulated_run(&sim, action));
+	action = action_of(&sim, verb_domain_set_cpus, web);
+	action.cpus = "2";
+	cr_assert(simulated_run(&sim, action));
+	const struct DomainSpec *found = simulated_find(&sim, web->uid)->spec;
+	cr_expect_str_eq(found->cpus, "2");
+	cr_expect_eq(found->scheduler->weight, 512);
+	cr_expect_eq(found->scheduler->cap, 0, "what is not asked for stays");
+	action.cpus = "100-200";
+	cr_expect_not(simulated_run(&sim, action));
+	cr_expect_eq(sim.done.outcome, OUTCOME_TERMINAL);
+	cr_assert(sim_poke(sim.host, "web-1", sim_event_reboot));
+	sim_advance(sim.host, 3000);
+	found = simulated_find(&sim, web->uid)->spec;
+	cr_expect_str_eq(found->cpus, "0-3", "as it was created");
+	cr_expect_eq(found->scheduler->weight, 512);
+}
+
 Test(sim_verb, renamed_unless_the_name_is_taken)
 {
 	SIMULATED sim = simulated_open(NULL);
