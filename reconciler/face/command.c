@@ -68,6 +68,16 @@ const struct command command_table[] = {
 		.name = "run",
 		.arguments = "[PATH...]",
 		.help = "keep the host as the manifests say, until it is told to stop",
+		.about = "It looks when a file changes, when Xen says that a domain came or went, and every "
+			 "`pollInterval` in any case; SIGHUP makes it look now, SIGTERM and SIGINT end it, "
+			 "and it "
+			 "may be killed at any moment. An object whose file broke keeps its last good form; "
+			 "what "
+			 "no manifest names any more is removed after `pruneDelay`. Guests that end by "
+			 "themselves "
+			 "are made again, and what failed is tried again, both more and more seldom. What "
+			 "needs "
+			 "`--allow` or `--consent` is left to `apply`. Its log is standard error.",
 		.takes = TAKES_HOST & ~OPTION(OUTPUT),
 		.formats = TEXT,
 		.most = ANY,

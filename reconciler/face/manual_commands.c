@@ -31,7 +31,8 @@ static const struct {
 	{"/etc/xensteer/xensteer.yaml",
 		"This host's settings: one document of kind Host. It must belong to root, and "
 		"only root may write it. Without it all defaults hold."},
-	{"/var/lib/xensteer/<OWNER>", "Records of domains, and the volumes that were made."},
+	{"/var/lib/xensteer/<OWNER>",
+		"Records of domains, the volumes that were made, and status.json, which `run` writes."},
 	{"/var/lib/xensteer/images", "Images that manifests name by a relative path."},
 	{"/run/xensteer/lock", "Held by the one who changes the host; it names the process."},
 };
