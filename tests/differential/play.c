@@ -197,8 +197,22 @@ static void begin(struct play *play, const char *host)
 	play_observe(play);
 }
 
+/* What a script leaves behind would be in the way of the next one. */
+static void clear(struct play *play)
+{
+	for (uint32_t i = 0; i < play->definitions.count; i++) {
+		const struct definition *definition = play->definitions.item[i];
+		struct action action = {.verb = verb_domain_destroy,
+			.object = definition->domain->name,
+			.uid = definition->domain->uid};
+		if (have_domain(play->have, action.uid))
+			(void)play_action(play, &action);
+	}
+}
+
 static void end(struct play *play)
 {
+	clear(play);
 	play_close(play);
 	have_free(play->have);
 	for (uint32_t i = 0; i < play->definitions.count; i++)
@@ -242,8 +256,8 @@ static bool awaits(const struct HaveDomain *domain)
 static void settle(struct play *play)
 {
 	for (int i = 0; i < AWAIT_TRIES; i++) {
-		bool passing = false;
 		play_observe(play);
+		bool passing = !play->have->known;
 		for (uint32_t k = 0; k < play->have->found->domains.count; k++)
 			passing |= awaits(play->have->found->domains.item[k]);
 		if (!passing)

@@ -88,7 +88,7 @@ Test(sim_fault, half_built_is_not_unpaused)
 	cr_expect_eq(simulated_find(&sim, web->uid)->power, found_power_Paused);
 }
 
-Test(sim_fault, half_a_destruction_is_a_zombie_that_leaves)
+Test(sim_fault, half_a_destruction_leaves_what_is_to_be_destroyed)
 {
 	SIMULATED sim = with_fault("{\"verb\":\"domain.destroy\",\"when\":\"half\"}");
 	struct wanted_domain *web = wanted_make(&sim, "web-1", 128 * MiB);
@@ -96,11 +96,15 @@ Test(sim_fault, half_a_destruction_is_a_zombie_that_leaves)
 	cr_expect_not(simulated_do(&sim, verb_domain_destroy, web));
 	struct HaveDomain *have = simulated_find(&sim, web->uid);
 	cr_assert_not_null(have);
-	cr_expect_eq(have->power, found_power_Dying);
+	cr_expect_eq(have->power, found_power_Paused);
+	cr_expect(have->halfBuilt);
 	cr_expect_not(KNOWN(have, HaveDomain, name));
 	cr_expect_not(KNOWN(have, HaveDomain, spec));
 	cr_expect_lt(simulated_free_memory(&sim), 15 * GiB);
 	sim_advance(sim.host, 60000);
+	cr_expect_not_null(simulated_find(&sim, web->uid), "it does not go by itself");
+	cr_expect_not(simulated_do(&sim, verb_domain_unpause, web));
+	cr_expect(simulated_do(&sim, verb_domain_destroy, web));
 	cr_expect_null(simulated_find(&sim, web->uid));
 	cr_expect_eq(simulated_free_memory(&sim), 15 * GiB);
 }

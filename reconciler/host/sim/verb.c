@@ -287,6 +287,18 @@ static void destroy_prepare(
 		op->ends += revival->time - world->clock;
 }
 
+/* Killed meanwhile: it stays, and runs no more. */
+static void destroy_half(struct world *world, struct op *op)
+{
+	struct guest *guest = guest_of(world, op);
+	if (!guest || guest->have->power != found_power_Dying)
+		return;
+	KNOW(guest->have, HaveDomain, power, found_power_Paused);
+	KNOW(guest->have, HaveDomain, halfBuilt, true);
+	guest->leaves = NEVER;
+	world_acted(world);
+}
+
 static void destroy_effect(struct world *world, struct op *op)
 {
 	struct guest *guest = guest_of(world, op);
@@ -334,5 +346,6 @@ const struct way host_ways[VERBS] = {
 	[verb_domain_destroy] = {.milliseconds = DESTROY_MS,
 		.prepare = destroy_prepare,
 		.start = destroy_start,
-		.effect = destroy_effect},
+		.effect = destroy_effect,
+		.half = destroy_half},
 };

@@ -5,8 +5,9 @@
  *
  *   seen                                                      power            halfBuilt
  *   not listed, an xl of ours makes or watches it             not known        not known
- *   paused, not described, an xl that may be building it      not known        not known
- *   paused, not described, no such xl                         Paused           true
+ *   paused, nameless or not described,
+ *     an xl that may be building it                           not known        not known
+ *     no such xl                                              Paused           true
  *   stopped, its monitor lives and will restart or leave it   not known        false
  *   anything else                                             as listed        false
  */
@@ -259,7 +260,10 @@ static void know_domain(struct xen_host *xen, struct have *have, const struct li
 		KNOW(domain, HaveDomain, name, listed->name);
 	if (listed->ended >= 0)
 		KNOW(domain, HaveDomain, ended, listed->ended);
-	const bool bare = listed->power == found_power_Paused && !described;
+	/* libxl takes the name away before the rest: whoever is nameless is not whole, whatever is still told
+	 * of it */
+	const bool whole = described && listed->name;
+	const bool bare = listed->power == found_power_Paused && !whole;
 	const char *cfg = xen_cfg_path(have->arena, xen, listed->uuid);
 	const bool built = bare && (!complete || xl_builds(processes, cfg, listed->name));
 	const bool watched = listed->power == found_power_Stopped && xl_monitor(processes, cfg, listed->name);
@@ -270,7 +274,7 @@ static void know_domain(struct xen_host *xen, struct have *have, const struct li
 	if (store_reachable(xen->store))
 		KNOW(domain, HaveDomain, deviceModel, store_device_model(xen->store, listed->domid));
 	know_mark(xen, have, domain);
-	if (described) {
+	if (whole) {
 		KNOW(domain, HaveDomain, spec, described->spec);
 		know_devices(xen, have, domain);
 	}
