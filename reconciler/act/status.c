@@ -133,6 +133,8 @@ static struct condition judge_stalled(struct judging *judging)
 
 	if (status->subject && status->subject->broken)
 		return condition(TRUTH_TRUE, "Invalid", "its manifest has errors");
+	if (status->subject && status->subject->kept)
+		return condition(TRUTH_TRUE, "Kept", "its file is broken; its last good form is kept");
 	if (status->subject && status->subject->refused)
 		return condition(TRUTH_TRUE, "NotSupported", status->subject->refused);
 	for (uint32_t i = 0; change && i < change->difference_count; i++) {
