@@ -104,7 +104,7 @@ SEEDS_xl_list := tests/unit/recorded
 SEEDS_xl_describe := tests/unit/recorded
 SEEDS_xl_dry_run := tests/unit/recorded
 FUZZ_FLAGS = -std=gnu11 -O1 -g -D_GNU_SOURCE -Ireconciler -I. -Itests $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-FUZZ_SOURCES := $(filter-out reconciler/main.c reconciler/face/%,$(SOURCES))
+FUZZ_SOURCES := $(filter-out reconciler/main.c reconciler/face/%,$(SOURCES)) reconciler/face/status_daemon.c
 $B/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$Qclang $(subst fuzzer$(comma),fuzzer-no-link$(comma),$(FUZZ_FLAGS)) -MMD -MP -c -o $@ $<

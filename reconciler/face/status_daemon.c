@@ -74,7 +74,7 @@ static struct object_status *object_read(struct arena *arena, const cJSON *objec
 				.reason = arena_text(arena, text_of(found, "reason")),
 				.message = arena_text(arena, text_of(found, "message"))};
 	}
-	if (cJSON_IsNumber(domid)) {
+	if (cJSON_IsNumber(domid) && domid->valuedouble >= 0 && domid->valuedouble < 0x1p32) {
 		struct HaveDomain *have = arena_make(arena, struct HaveDomain);
 
 		KNOW(have, HaveDomain, domid, (int64_t)domid->valuedouble);
