@@ -240,6 +240,13 @@ static void apply_mortal(struct scene *scene, const struct want *want, struct to
 	totals->applies++;
 }
 
+/* What was begun by those that were killed has come to its end: a guest that was asked to shut down is gone.
+ */
+static void settle(struct scene *scene)
+{
+	sim_advance(scene->machine->host, 3600 * 1000);
+}
+
 /* One day: something happens, and whoever applies does so. *want is what is wanted from then on. */
 static const char *day(struct scene *scene, struct want **want, struct totals *totals)
 {
@@ -261,8 +268,7 @@ static const char *day(struct scene *scene, struct want **want, struct totals *t
 		break;
 	case 4: /* those of the scene, mended again before anybody else looks */
 		machine_faults(scene->machine, NULL);
-		/* a guest that was asked to shut down by one that was killed is gone by then */
-		sim_advance(scene->machine->host, 3600 * 1000);
+		settle(scene);
 		return apply_damaged(scene, pick(scene, DAMAGES), totals);
 	case 5:
 		machine_faults(scene->machine, faults_drawn(scene));
@@ -294,6 +300,7 @@ static const char *lives(struct scene *scene, struct totals *totals)
 	}
 	machine_manifests(scene->machine, scene->text, strlen(scene->text));
 	machine_faults(scene->machine, NULL);
+	settle(scene);
 	machine_apply(scene->machine, scene->want, &applying);
 	machine_reopen(scene->machine);
 	totals->applies++;
