@@ -5,9 +5,9 @@
  *
  *   seen                                                      power            halfBuilt
  *   not listed, an xl of ours makes or watches it             not known        not known
- *   paused, nameless or not described,
- *     an xl that may be building it                           not known        not known
- *     no such xl                                              Paused           true
+ *   paused, not described, an xl that may be building it      not known        not known
+ *   paused, not described, no such xl                         Paused           true
+ *   paused, described, nameless                               Paused           true
  *   stopped, its monitor lives and will restart or leave it   not known        false
  *   anything else                                             as listed        false
  */
@@ -260,12 +260,12 @@ static void know_domain(struct xen_host *xen, struct have *have, const struct li
 		KNOW(domain, HaveDomain, name, listed->name);
 	if (listed->ended >= 0)
 		KNOW(domain, HaveDomain, ended, listed->ended);
-	/* libxl takes the name away before the rest: whoever is nameless is not whole, whatever is still told
-	 * of it */
+	/* libxl takes the name away before the rest, and the description is written last: what is described
+	 * and nameless is being taken away, or was left so; nobody builds it, though its monitor may live */
 	const bool whole = described && listed->name;
 	const bool bare = listed->power == found_power_Paused && !whole;
 	const char *cfg = xen_cfg_path(have->arena, xen, listed->uuid);
-	const bool built = bare && (!complete || xl_builds(processes, cfg, listed->name));
+	const bool built = bare && !described && (!complete || xl_builds(processes, cfg, listed->name));
 	const bool watched = listed->power == found_power_Stopped && xl_monitor(processes, cfg, listed->name);
 	if (!built && !watched)
 		KNOW(domain, HaveDomain, power, (int)listed->power);
