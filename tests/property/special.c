@@ -135,6 +135,13 @@ static bool chain_is_read_only(struct place place)
 	return draw(chain_place(place), "chain", 8) == 0;
 }
 
+/* What ends in an overlay is a qcow2, which no guest gets read-only: that is wanted seldom. */
+static bool chain_may_be_read_only(struct place place)
+{
+	const unsigned drawn = draw(chain_place(place), "chain", 8);
+	return drawn == 0 || drawn > 5 || is_chance(chain_place(place), "qcow2 read-only", 20);
+}
+
 static void layer_write(struct json *json, const char *layer, struct place place, struct scope *scope)
 {
 	const struct field *field = type_field(&type_Layer, layer);
@@ -143,10 +150,12 @@ static void layer_write(struct json *json, const char *layer, struct place place
 	json_close(json, '}');
 }
 
-static void image_write(struct json *json, struct place place)
+/* `alone`: without an overlay it is given read-only, so it is mostly the first, which is raw. */
+static void image_write(struct json *json, struct place place, bool alone)
 {
 	char text[32];
-	name_of(place.recipe, "Image", draw(place, "image", GENERATED_IMAGES), false, text);
+	const bool raw = alone && !is_chance(place, "qcow2 read-only", 20);
+	name_of(place.recipe, "Image", raw ? 0 : draw(place, "image", GENERATED_IMAGES), false, text);
 	json_open_object(json, NULL);
 	json_text(json, "image", text);
 	json_close(json, '}');
@@ -158,7 +167,7 @@ static void chain_write(struct json *json, const char *key, struct place place, 
 	unsigned drawn = draw(place, "chain", 8);
 	json_open_array(json, key);
 	if (drawn <= 4)
-		image_write(json, place);
+		image_write(json, place, drawn == 0);
 	else
 		layer_write(json, "file", place, scope);
 	if (drawn >= 1 && drawn <= 5)
@@ -176,7 +185,8 @@ static bool volume_use(const struct recipe *recipe, unsigned volume, unsigned do
 {
 	struct place place = place_of(recipe, "Volume", volume);
 	struct place spec = place_below(place_below(place, "spec"), "chain");
-	bool read_only = chain_is_read_only(spec) || is_chance(place, "shared", 4);
+	bool read_only =
+		chain_is_read_only(spec) || (chain_may_be_read_only(spec) && is_chance(place, "shared", 2));
 	*writes = !read_only;
 	if (!is_there(recipe, "Volume", volume))
 		return false;
@@ -210,7 +220,10 @@ static void disks(struct json *json, const struct field *field, struct place pla
 		json_close(json, '}');
 		if (chain_is_read_only(chain_place) || is_chance(disk, "access", 4))
 			json_text(json, "access",
-				chain_is_read_only(chain_place) || is_chance(disk, "ro", 2) ? "ro" : "rw");
+				chain_is_read_only(chain_place) || (chain_may_be_read_only(chain_place) &&
+									   is_chance(disk, "ro", 2))
+					? "ro"
+					: "rw");
 		json_close(json, '}');
 	}
 	for (unsigned i = 0; i < GENERATED_VOLUMES; i++, slot++) {
