@@ -402,10 +402,10 @@ bool executing_any(const struct executing *executing)
 
 static struct batch *batch_of(const struct executing *executing, uint32_t id)
 {
-	struct batch *batch = executing->batches;
-	while (id < batch->first_id || id >= batch->first_id + batch->count)
-		batch = batch->next;
-	return batch;
+	for (struct batch *batch = executing->batches; batch; batch = batch->next)
+		if (id >= batch->first_id && id < batch->first_id + batch->count)
+			return batch;
+	abort(); /* a driver reaps what was begun, and nothing else */
 }
 
 /* Nothing of it runs, and nothing of it can begin any more, or shall. */

@@ -57,8 +57,8 @@ static bool was_set(const struct diffing *diffing, const struct keys *keys)
 	const char *path = keys_text(diffing->arena, keys);
 	for (uint32_t i = 0; i < record->set.count; i++) {
 		const char *set = record->set.item[i];
-		const char end = text_starts(set, path) ? set[strlen(path)] : 'x';
-		if (!end || end == '.')
+		const char *rest = text_starts(set, path) ? set + strlen(path) : NULL;
+		if (rest && (!*rest || *rest == '.'))
 			return true;
 	}
 	return false;
