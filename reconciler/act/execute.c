@@ -195,6 +195,31 @@ static bool write_ahead(struct batch *batch, struct task *task, struct finished 
 	return true;
 }
 
+/* A removal that is counted has ended when all is gone that goes with it: a domain's inline volumes, too. */
+static void end_removal(struct batch *batch, const struct task *task)
+{
+	const char *state_dir = batch->executing->executor.state_dir;
+	const struct action *action = task->action;
+	if (!state_dir || !action->counted || task->state != DONE)
+		return;
+	for (uint32_t i = 0; i < task->dependent_count; i++) {
+		const struct task *dependent = &batch->tasks[task->dependents[i]];
+		if (dependent->state != DONE && strcmp(dependent->action->change, action->change) == 0)
+			return;
+	}
+	if (!deletion_end(state_dir, action->uid, (int64_t)time(NULL)))
+		report_warn(batch->report, action->at, action->object, NULL,
+			"%s: that its removal has ended could not be noted: %s", action->object,
+			strerror(errno));
+}
+
+static void end_removals(struct batch *batch, const struct task *task)
+{
+	end_removal(batch, task);
+	for (uint32_t i = 0; i < task->action->needs_count; i++)
+		end_removal(batch, &batch->tasks[task->action->needs[i] - 1]);
+}
+
 static void settle(struct batch *batch, const struct finished *result)
 {
 	struct task *task = &batch->tasks[result->id - batch->first_id];
@@ -212,13 +237,9 @@ static void settle(struct batch *batch, const struct finished *result)
 		!record_remove(batch->executing->executor.state_dir, action->uid))
 		report_warn(batch->report, action->at, action->object, "remove the file by hand",
 			"%s: its record could not be removed: %s", action->object, strerror(errno));
-	if (batch->executing->executor.state_dir && action->counted &&
-		!deletion_end(batch->executing->executor.state_dir, action->uid, (int64_t)time(NULL)))
-		report_warn(batch->report, action->at, action->object, NULL,
-			"%s: that its removal has ended could not be noted: %s", action->object,
-			strerror(errno));
 	tell(batch, PROGRESS_DONE, task, result);
 	succeed(batch, task);
+	end_removals(batch, task);
 }
 
 static void begin(struct batch *batch, struct task *task)

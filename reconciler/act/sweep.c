@@ -29,6 +29,14 @@ static bool may_run(const struct want *want, const char *uuid)
 	return true;
 }
 
+/* The record last: as long as it is there, the rest is found. */
+static bool forget(const struct observer *observer, const char *uuid)
+{
+	const struct host_driver *driver = observer->host->driver;
+	return (!driver->forget || driver->forget(observer->host, uuid)) &&
+	       record_remove(observer->state_dir, uuid);
+}
+
 void sweep_records(const struct observer *observer, const struct want *want, const struct have *have,
 	struct report *report)
 {
@@ -45,9 +53,9 @@ void sweep_records(const struct observer *observer, const struct want *want, con
 			!is_of_these_manifests(want, record->source) || have_domain(have, entry->uuid) ||
 			may_run(want, entry->uuid))
 			continue;
-		if (!record_remove(observer->state_dir, entry->uuid))
-			report_warn(report, NULL, NULL, "remove the file by hand",
-				"the record of %s, which is gone, could not be removed: %s", record->name,
+		if (!forget(observer, entry->uuid))
+			report_warn(report, NULL, NULL, "it is tried again the next time",
+				"what is kept of %s, which is gone, could not be removed: %s", record->name,
 				strerror(errno));
 	}
 }

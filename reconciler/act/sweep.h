@@ -6,8 +6,8 @@
 #include "host/host.h"
 
 /* Removes the records of this owner and of these manifests whose domain was not found and is not wanted to
- * run; one that says protect stays as long as no manifest names it. Does nothing where the host, the records
- * or the manifests are not known whole. */
+ * run, and what the host keeps of it; one that says protect stays as long as no manifest names it. Does
+ * nothing where the host, the records or the manifests are not known whole. */
 void sweep_records(const struct observer *, const struct want *, const struct have *, struct report *);
 
 /* Has the host let go of what is left there, once scripts that still run have ended: for half a minute at

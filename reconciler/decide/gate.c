@@ -114,14 +114,24 @@ static bool is_empty_root(const struct planner *planner, const char *source)
 	return true;
 }
 
-/* A removal that was begun in the last hour is counted already: it may go on. */
-static bool is_begun(const struct planner *planner, const char *uid)
+bool removal_is_begun(const struct planner *planner, const char *uid)
 {
 	const struct texts *removing = &planner->have->found->host->removing;
 	for (uint32_t i = 0; i < removing->count; i++)
 		if (strcmp(removing->item[i], uid) == 0)
 			return true;
 	return false;
+}
+
+/* An inline volume goes with its domain: where that was interrupted in between, it is still the same removal.
+ */
+static bool goes_on(const struct planner *planner, const struct change *change)
+{
+	if (change->have)
+		return removal_is_begun(planner, change->have->uuid);
+	const char *domain = change->have_volume->label->domain;
+	return removal_is_begun(planner, change->have_volume->uid) ||
+	       (domain && removal_is_begun(planner, domain));
 }
 
 static const char other_plan[] = "the consent that was given is for another plan";
@@ -153,8 +163,7 @@ static void gate_unseen(struct planner *planner)
 {
 	for (uint32_t i = 0; i < planner->plan->changes.count; i++) {
 		struct change *change = planner->plan->changes.item[i];
-		if (change->kind != CHANGE_DESTROY ||
-			is_begun(planner, change->have ? change->have->uuid : change->have_volume->uid))
+		if (change->kind != CHANGE_DESTROY || goes_on(planner, change))
 			continue;
 		change_block(planner, change, CHANGE_BLOCKED, other_plan);
 		change->cause = CAUSE_LIMITS;
@@ -212,7 +221,7 @@ void gate_removals(struct planner *planner)
 		if (is_empty_root(planner, source))
 			gate(planner, change,
 				arena_format(planner->arena, "there is no object left in %s", source));
-		else if (is_begun(planner, change->have ? change->have->uuid : change->have_volume->uid))
+		else if (goes_on(planner, change))
 			continue;
 		else if (bears_wanted_name(planner, change))
 			gate(planner, change,

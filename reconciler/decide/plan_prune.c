@@ -374,7 +374,8 @@ static void prune_volume(struct planner *planner, const struct HaveVolume *volum
 		keep(planner, change, arena_format(planner->arena, "%s has it", domain_words(holder.domain)));
 	else {
 		struct draft *remove = draft_remove(planner, change, volume, NULL);
-		remove->action.counted = true;
+		/* it may be what is left of its domain's removal, which is counted already */
+		remove->action.counted = !(label->domain && removal_is_begun(planner, label->domain));
 		for (uint32_t i = 0; i < after.count; i++)
 			draft_needs(planner, remove, after.item[i]);
 		change->detail = "its image stays";

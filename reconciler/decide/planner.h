@@ -149,3 +149,6 @@ const char *claims_conflict(struct planner *, const struct wanted_domain *, cons
  * consent. */
 void gate_digest(struct planner *);
 void gate_removals(struct planner *);
+/* Was the removal of this uid begun in the last hour, and has not ended? It is counted already and may go on.
+ */
+bool removal_is_begun(const struct planner *, const char *uid);

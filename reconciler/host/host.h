@@ -46,6 +46,9 @@ struct host_driver {
 	 * passed or a child of the runner that is not its own has ended (false). */
 	bool (*reap)(struct host *, int64_t until, struct finished *done);
 	int64_t (*now)(struct host *); /* ms */
+	/* A domain of ours is gone, and so is its record in a moment: what else the host keeps of it (a mark,
+	 * a configuration) goes. False if something of that is left, with errno. NULL: it keeps nothing. */
+	bool (*forget)(struct host *, const char *uuid);
 	/* Lets go of what killed programs left behind and no domain uses, as far as it is ours beyond doubt;
 	 * what the observation says to be used is not even looked at.
 	 * Nothing of ours may be in flight. False: something still moves, try again later. NULL: such a host

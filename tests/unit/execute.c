@@ -378,6 +378,24 @@ Test(execute, a_removal_is_noted_before_it_begins_and_when_it_ended_and_a_restar
 	cr_assert_eq(open_deletions_of(rig.arena), 0);
 }
 
+Test(execute, a_removal_has_ended_when_what_goes_with_it_is_gone)
+{
+	RIG rig;
+	rig_open(&rig);
+	add(&rig, verb_domain_destroy, "Domain/b", 0)->counted = true;
+	struct action *one = add(&rig, verb_volume_remove, "Volume/one", 1, 0);
+	struct action *two = add(&rig, verb_volume_remove, "Volume/two", 1, 0);
+	one->change = two->change = "Domain/b";
+	rig.outcomes[3] = OUTCOME_TRANSIENT;
+	cr_assert_eq(run(&rig).failed, 1);
+	cr_assert_eq(deletions_of(rig.arena), 1);
+	cr_assert_eq(open_deletions_of(rig.arena), 1, "one of its volumes is left");
+	rig.outcomes[3] = OUTCOME_DONE;
+	cr_assert_eq(run(&rig).done, 3);
+	cr_assert_eq(deletions_of(rig.arena), 1, "it is still the same");
+	cr_assert_eq(open_deletions_of(rig.arena), 0);
+}
+
 Test(execute, nothing_is_removed_where_that_cannot_be_noted)
 {
 	RIG rig;

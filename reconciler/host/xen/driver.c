@@ -70,6 +70,7 @@ const struct host_driver host_xen = {
 	.drain = xen_drain,
 	.begin = xen_begin,
 	.reap = xen_reap,
+	.forget = xen_forget,
 	.sweep = xen_sweep,
 	.now = xen_now,
 	.storage = xen_storage,

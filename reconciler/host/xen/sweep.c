@@ -1,6 +1,7 @@
 /* What killed programs left on a host beyond any one domain: loop devices on files of our volumes that no
  * domain uses. xl's block script makes such a device first and tells xenstore of it afterwards: as long as
  * any script runs, nothing is released. */
+#include "base/file.h"
 #include "host/xen/loops.h"
 #include "host/xen/xen.h"
 #include <stdlib.h>
@@ -57,4 +58,11 @@ bool xen_sweep(struct host *host, const struct have *have, struct report *report
 				loop->device, loop->file, run_failure(arena, argv, &result));
 	}
 	return true;
+}
+
+bool xen_forget(struct host *host, const char *uuid)
+{
+	const struct xen_host *xen = (struct xen_host *)host;
+	ARENA_SCOPED arena = arena_new();
+	return store_unmark(xen->store, xen->owner, uuid) && file_remove(xen_cfg_path(arena, xen, uuid));
 }

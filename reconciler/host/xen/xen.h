@@ -39,6 +39,7 @@ void xen_observe(struct host *, const struct want *, struct have *);
 bool xen_list(struct arena *, struct list *listed, const char **error) __attribute__((warn_unused_result));
 
 /* Loop devices that killed programs left (sweep.c). */
+bool xen_forget(struct host *, const char *uuid);
 bool xen_sweep(struct host *, const struct have *, struct report *);
 
 /* Actions (jobs.c). */
