@@ -35,23 +35,25 @@ static bool xen_pause(struct play *play, const char *xen_name)
 	return xl(play, "pause", xen_name, NULL);
 }
 
-static bool monitored(struct play *play, const char *xen_name, int64_t *pid)
+/* By its configuration: a monitor does not know that its guest was renamed. */
+static bool monitored(struct play *play, const char *uuid, int64_t *pid)
 {
 	struct list processes = {0};
 	xl_processes(play->arena, &processes);
-	const struct xl_process *monitor = xl_monitor(&processes, "", xen_name);
+	const char *cfg = arena_format(play->arena, "%s/cfg/%s.cfg", play->options.run_dir, uuid);
+	const struct xl_process *monitor = xl_monitor(&processes, cfg, NULL);
 	if (monitor && pid)
 		*pid = monitor->pid;
 	return monitor;
 }
 
 /* Is it over, and what its monitor makes of it as well? */
-static bool has_ended(struct play *play, const char *xen_name, int64_t before)
+static bool has_ended(struct play *play, const char *uuid, int64_t before)
 {
 	play_observe(play);
-	const struct HaveDomain *domain = have_domain_named(play->have, xen_name);
+	const struct HaveDomain *domain = have_domain(play->have, uuid);
 	if (!domain)
-		return play->have->known && !monitored(play, xen_name, NULL);
+		return play->have->known && !monitored(play, uuid, NULL);
 	return KNOWN(domain, HaveDomain, power) &&
 	       (domain->power == found_power_Stopped ||
 		       (domain->power == found_power_Running && domain->domid != before));
@@ -63,8 +65,9 @@ static bool ends(struct play *play, const char *xen_name, const char *key)
 	const struct HaveDomain *domain = have_domain_named(play->have, xen_name);
 	if (!domain || domain->power != found_power_Running || !xl(play, "sysrq", xen_name, key))
 		return false;
+	const char *uuid = arena_text(play->arena, domain->uuid);
 	for (int i = 0; i < TRIES; i++) {
-		if (has_ended(play, xen_name, domid))
+		if (has_ended(play, uuid, domid))
 			return true;
 		xen_wait(play, PACE);
 	}
@@ -99,7 +102,8 @@ static bool xen_rename(struct play *play, const char *xen_name, const char *othe
 static bool xen_unmonitor(struct play *play, const char *xen_name)
 {
 	int64_t pid = 0;
-	return monitored(play, xen_name, &pid) && kill((pid_t)pid, SIGKILL) == 0;
+	const struct HaveDomain *domain = have_domain_named(play->have, xen_name);
+	return domain && monitored(play, domain->uuid, &pid) && kill((pid_t)pid, SIGKILL) == 0;
 }
 
 /* Linux says what it hears once it listens. */
