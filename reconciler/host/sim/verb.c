@@ -17,7 +17,7 @@ enum {
 	DESTROY_MS = 1000,
 	ZOMBIE_MS = 30000,
 };
-static const int64_t smallest_guest = 16 * MiB; /* below it a guest dies of its balloon */
+static const int64_t smallest_guest = 16 * MiB; /* a balloon that takes it below that kills a guest */
 
 struct guest *guest_of(const struct world *world, const struct op *op)
 {
@@ -141,8 +141,9 @@ static void memory_effect(struct world *world, struct op *op)
 		op_fail(op, OUTCOME_TRANSIENT, "take memory from another guest", "memory is short");
 		return;
 	}
+	const bool starved = op->number < smallest_guest && op->number < spec->memory;
 	KNOW(spec, DomainSpec, memory, op->number);
-	if (op->number < smallest_guest)
+	if (starved)
 		guest_ends(world, guest, ended_crash);
 	world_acted(world);
 }
