@@ -38,7 +38,7 @@ xenstore-write "/local/domain/0/backend/vbd/$id" "" # nothing that a description
 ok "woken for nothing, it rests" within 60 quiet
 ok "and did not ask what the guest is" same "$described" "$(ran 'list", "-l')"
 xenstore-rm "/local/domain/0/backend/vbd/$id"
-kill "$daemon"
+pkill -TERM -P "$daemon"
 wait "$daemon" 2>/dev/null
 
 long=()
