@@ -34,8 +34,8 @@ enum {
 	HOST_RESTLESS_MS = 500,
 	SWEEP_PACE_MS = 5000, /* what is still in use is tried to be swept again after so long */
 	WORK_SLICE_MS = 200,  /* while something is under way, files and the host are looked at so often */
-	WORK_PACE_MS =
-		2000, /* and the host, which moves because we move it, is not observed more often than this */
+	WORK_PACE_MS = 2000,  /* and the host, which moves because we move it, is not observed more often, */
+	WORK_SHARE = 10, /* nor for more than a tenth of the time: who observes keeps others from working */
 };
 
 /* A WANT that is in use: the one of now, and those that turns under way still work with. */
@@ -56,7 +56,7 @@ struct daemon {
 	struct generation *generations; /* the first is the one of now */
 	bool reload;                    /* the manifests are to be read anew */
 	bool moved;                     /* something has happened on the host */
-	int64_t looked;                 /* at the host, last: ms, as runner_now */
+	int64_t rested;                 /* the host may be looked at again while we work: ms, as runner_now */
 	struct buffer loading;          /* diagnostics of manifests, as they were told last */
 	struct buffer turning;          /* the same of observation and plan */
 	struct buffer status;           /* STATE/status.json, as it was written last */
@@ -276,7 +276,9 @@ static void take_changes(struct daemon *daemon, const struct pollfd changes[3])
 {
 	if (changes[1].revents)
 		settle(changes[1].fd, QUIET_MS, RESTLESS_MS, drain_source, daemon);
-	if (changes[2].revents)
+	if (changes[2].revents && turner_works(&daemon->turner))
+		(void)drain_host(daemon); /* it is not silent while we work */
+	else if (changes[2].revents)
 		settle(changes[2].fd, HOST_QUIET_MS, HOST_RESTLESS_MS, drain_host, daemon);
 	if (changes[0].revents) {
 		stop_drain();
@@ -306,8 +308,7 @@ static bool work_goes_on(struct daemon *daemon, int64_t until)
 
 	if (turn)
 		end_turn(daemon, turn);
-	return !turn && host_now(daemon) < until &&
-	       !(daemon->moved && runner_now() - daemon->looked >= WORK_PACE_MS);
+	return !turn && host_now(daemon) < until && !(daemon->moved && runner_now() >= daemon->rested);
 }
 
 /* Until something may have become different; `next` is a moment of the host's clock, or -1. */
@@ -344,12 +345,14 @@ static void wait_for_change(struct daemon *daemon, int64_t next)
 static void look(struct daemon *daemon)
 {
 	struct session *session = daemon->session;
+	const int64_t began = runner_now();
 	struct turn *turn;
-	int64_t next;
+	int64_t next, took;
 
 	daemon->moved = false;
-	daemon->looked = runner_now();
 	turn = turn_look(&daemon->turner, session->want);
+	took = (runner_now() - began) * WORK_SHARE;
+	daemon->rested = runner_now() + (took > WORK_PACE_MS ? took : WORK_PACE_MS);
 	tell(daemon, turn);
 	if (turn_begin(turn)) {
 		daemon->generations->turns++;

@@ -226,11 +226,13 @@ bool cache_describe(struct cache *cache, struct store *store, struct arena *aren
 {
 	struct list stale = {0}, prints = {0}, pieces = {0};
 	const bool sees = store_reachable(store);
+	bool alone = false, complete = true;
 	forget_absent(cache, arena, listed);
 	for (uint32_t i = 0; i < listed->count; i++) {
 		struct listed *one = listed->item[i];
 		struct kept *kept = find(cache, one);
-		if (one->power == found_power_Dying)
+		alone |= one->busy;
+		if (one->power == found_power_Dying || one->busy)
 			continue;
 		char *print = sees ? print_of(store, arena, one) : NULL;
 		if (kept && print && now - kept->since < KEPT_LIMIT && strcmp(kept->print, print) == 0) {
@@ -243,7 +245,11 @@ bool cache_describe(struct cache *cache, struct store *store, struct arena *aren
 	*asked = stale.count;
 	if (!stale.count)
 		return true;
-	const bool complete = ask(arena, stale.count == 1 ? stale.item[0] : NULL, &pieces);
+	/* to ask about all is to wait for every xl that holds the lock of one */
+	if (stale.count > 1 && !alone)
+		complete = ask(arena, NULL, &pieces);
+	for (uint32_t i = 0; (stale.count == 1 || alone) && i < stale.count; i++)
+		complete = ask(arena, stale.item[i], &pieces) && complete;
 	for (uint32_t i = 0; i < stale.count; i++) {
 		const struct listed *one = stale.item[i];
 		const struct described_text *piece = piece_of(&pieces, one);

@@ -7,9 +7,10 @@ struct store;
 struct cache *cache_new(void);
 void cache_free(struct cache *);
 
-/* Descriptions of these domains (struct listed in; struct described out, in the arena), from what is kept
- * where xenstore says that nothing changed since, else from `xl list -l`. Absence proves nothing but where
- * this says true: then who is missing was asked for and is not described. *asked: xl was run. `now` in ms. */
+/* Descriptions of these domains but for busy ones (struct listed in; struct described out, in the arena),
+ * from what is kept where xenstore says that nothing changed since, else from `xl list -l`. Absence proves
+ * nothing but where this says true: then who is missing was asked for and is not described. *asked: xl was
+ * run. `now` in ms. */
 bool cache_describe(struct cache *, struct store *, struct arena *, const struct list *listed, int64_t now,
 	struct list *described, bool *asked);
 /* Something is done to this domain: what is kept of it, and of the host's memory, counts no more. */

@@ -264,6 +264,14 @@ void xen_begin(struct host *host, const struct action *action, const struct link
 			verb_table[action->verb].verb);
 }
 
+bool xen_works_on(const struct xen_host *xen, const char *uuid)
+{
+	for (const struct job *job = xen->jobs; job; job = job->next)
+		if (job->step && strcmp(job->uuid, uuid) == 0)
+			return true;
+	return false;
+}
+
 static void listing_parse(struct listing *listing, const char *const *argv)
 {
 	const struct run_result *result = child_result(listing->child);

@@ -265,7 +265,8 @@ static void know_domain(struct xen_host *xen, struct have *have, const struct li
 	const bool whole = described && listed->name;
 	const bool bare = listed->power == found_power_Paused && !whole;
 	const char *cfg = xen_cfg_path(have->arena, xen, listed->uuid);
-	const bool built = bare && !described && (!complete || xl_builds(processes, cfg, listed->name));
+	const bool built =
+		bare && !described && (!complete || listed->busy || xl_builds(processes, cfg, listed->name));
 	const bool watched = listed->power == found_power_Stopped && xl_monitor(processes, cfg, listed->name);
 	if (!built && !watched)
 		KNOW(domain, HaveDomain, power, (int)listed->power);
@@ -317,6 +318,19 @@ bool xen_list(struct arena *arena, struct list *listed, const char **error)
 	return false;
 }
 
+/* libxl holds a lock of a domain for as long as it makes it, and `xl list -l` waits for that without an end:
+ * nobody asks about what an action of ours, or somebody's xl, works on. */
+static void mark_busy(const struct xen_host *xen, struct arena *arena, const struct list *listed,
+	const struct list *processes)
+{
+	for (uint32_t i = 0; i < listed->count; i++) {
+		struct listed *one = listed->item[i];
+		one->busy = xen_works_on(xen, one->uuid) ||
+			    (one->power == found_power_Paused &&
+				    xl_builds(processes, xen_cfg_path(arena, xen, one->uuid), one->name));
+	}
+}
+
 /* Absence from the descriptions proves nothing by itself; that the program ran to its end does, for
  * halfBuilt. */
 static bool know_domains(struct xen_host *xen, struct have *have, struct list *listed)
@@ -334,6 +348,7 @@ static bool know_domains(struct xen_host *xen, struct have *have, struct list *l
 	if (store_reachable(xen->store))
 		watch_follow(xen->watch, listed);
 	know_coming(xen, have, listed, &processes, before);
+	mark_busy(xen, have->arena, listed, &processes);
 	bool asked;
 	const bool complete =
 		cache_describe(xen->cache, xen->store, have->arena, listed, runner_now(), &described, &asked);

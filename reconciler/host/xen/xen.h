@@ -46,6 +46,8 @@ bool xen_sweep(struct host *, const struct have *, struct report *);
 void xen_begin(struct host *, const struct action *, const struct links *);
 bool xen_reap(struct host *, int64_t until, struct finished *done);
 void xen_jobs_free(struct xen_host *);
+/* Is an action on this domain under way? */
+bool xen_works_on(const struct xen_host *, const char *uuid);
 /* Which verbs are missing. */
 bool xen_can(enum verb);
 

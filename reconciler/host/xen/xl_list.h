@@ -12,6 +12,8 @@ struct listed {
 	enum found_power power;
 	int ended;             /* enum ended where power is Stopped or Dying and Xen says why; else -1 */
 	int64_t memory, vcpus; /* MiB */
+	bool busy; /* set by who knows: some xl works on it now, and would keep one waiting that asks about it
+		    */
 };
 
 /* Reads the whole output into `out` (struct listed; dom0 is left out). false, with *error in the arena, if
