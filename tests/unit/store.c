@@ -455,6 +455,19 @@ BOTH(a_device_model_is_a_process_that_lives)
 	cr_expect_not(store_device_model(store, 5));
 }
 
+BOTH(backends_of_a_domain_that_is_gone_are_removed)
+{
+	put("/local/domain/0/backend/vbd/9/51712/hotplug-status", "connected");
+	put("/local/domain/0/backend/vif/9/0/state", "6");
+	put("/local/domain/0/backend/vbd/91/51712/state", "4");
+	cr_expect(store_backends_left(store, 9));
+	store_backends_remove(store, 9);
+	cr_expect_not(store_backends_left(store, 9));
+	cr_expect(store_backends_left(store, 91));
+	store_backends_remove(store, 9);
+	cr_expect(store_backends_left(store, 91));
+}
+
 /* A daemon that is there and does not answer: the wait is bounded, and only one pays it. */
 Test(xenstored, a_daemon_that_is_silent_is_left_alone)
 {

@@ -254,6 +254,29 @@ Test(xen_cache, a_guest_that_is_being_made_is_not_absent)
 	}
 }
 
+/* A removal that was killed after its domain was gone: the mark and the configuration are all that is left.
+ */
+Test(xen_cache, what_is_kept_of_a_domain_is_forgotten)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct store *store = store_new();
+	cr_assert(store_set_mark(store, "default", WEB, "{}"));
+	cr_assert(store_set_mark(store, "default", DB, "{}"));
+	cr_assert(file_folders("cfg", 0700));
+	scratch_write("cfg/" WEB ".cfg", "");
+	scratch_write("cfg/" DB ".cfg", "");
+	cr_expect(host_xen.forget(host, WEB));
+	cr_expect_null(store_mark(store, arena, "default", WEB));
+	cr_expect_not_null(store_mark(store, arena, "default", DB));
+	cr_expect_not(scratch_has("cfg/" WEB ".cfg"));
+	cr_expect(scratch_has("cfg/" DB ".cfg"));
+	cr_expect(host_xen.forget(host, WEB), "nothing is left of it");
+	xenstored_kill(&daemon_);
+	cr_expect_not(host_xen.forget(host, DB), "without xenstore the mark stays");
+	cr_expect(scratch_has("cfg/" DB ".cfg"));
+	store_free(store);
+}
+
 /* Loop devices. */
 
 static struct loop_device *loop_of(const struct list *loops, int64_t number)

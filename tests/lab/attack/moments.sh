@@ -6,7 +6,7 @@
 # shellcheck shell=bash disable=SC2154 # dom0.sh sets settings and manifests
 
 state=/var/lib/xensteer/default
-row='# %-16s %6s  %-34s %4s %6s  %s\n'
+row='# %-17s %6s  %-34s %4s %6s  %s\n'
 
 attack_begin() {
 	host_settings
@@ -111,14 +111,15 @@ killed_xensteer() { # MS: apply, killed after that time
 	wait $pid
 } 2>/dev/null
 
-killed_xl() { # SUBCOMMAND MS: apply, its xl killed so long after it began, with all its process group
+killed_xl() { # SUBCOMMAND MS group|alone: apply, its xl killed so long after it began; alone: the scripts it runs go on
 	xensteer apply --config "$settings" "$manifests" >/tmp/attacked 2>&1 &
 	local pid=$! xl=
 	while [[ -d /proc/$pid && -z $xl ]]; do
 		xl=$(pgrep -P $pid -f "xl $1 ") || sleep 0.02
 	done
 	sleep "$(($2 / 1000)).$(printf %03d $(($2 % 1000)))"
-	[[ -z $xl ]] || kill -9 -- "-$xl" 2>/dev/null
+	[[ $3 == alone ]] || xl=${xl:+-$xl}
+	[[ -z $xl ]] || kill -9 -- "$xl" 2>/dev/null
 	right_after >/tmp/right-after
 	wait $pid
 } 2>/dev/null
@@ -170,13 +171,14 @@ attack_xensteer() { # N: at N moments of a creation, and at N of a removal
 }
 
 attack_xl() { # N: xl itself, at N/2 moments of each subcommand, of which these are about the longest
-	local i half=$((($1 + 1) / 2)) create=$((create_ms * 2 / 3)) destroy=$((remove_ms / 3))
+	local i half=$((($1 + 1) / 2)) create=$((create_ms * 2 / 3)) destroy=$((remove_ms / 3)) ways=(group alone)
 	for ((i = 0; i < half; i++)); do
+		local way=${ways[i % 2]}
 		guest_wanted
-		killed_xl create $((create * (2 * i + 1) / (2 * half)))
-		follow "xl create" $((create * (2 * i + 1) / (2 * half))) up
+		killed_xl create $((create * (2 * i + 1) / (2 * half))) "$way"
+		follow "xl create $way" $((create * (2 * i + 1) / (2 * half))) up
 		guest_unwanted
-		killed_xl destroy $((destroy * (2 * i + 1) / (2 * half)))
-		follow "xl destroy" $((destroy * (2 * i + 1) / (2 * half))) down
+		killed_xl destroy $((destroy * (2 * i + 1) / (2 * half))) "$way"
+		follow "xl destroy $way" $((destroy * (2 * i + 1) / (2 * half))) down
 	done
 }

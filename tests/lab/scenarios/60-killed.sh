@@ -21,4 +21,10 @@ ok "plan says so" fails 2 steer plan --detailed-exitcode
 ok "apply does it" steer apply
 ok "it runs" ready g
 ok "and is as wanted, with nothing left of the other" same "" "$(not_clean_up)"
+
+leaked=$(losetup -f --show "$state"/volumes/*/0-file.raw)
+ok "a second loop device on its disk, as a killed script leaves it" same 2 "$(loops | wc -l)"
+released() { steer apply 2>&1 | grep -F "$leaked was released"; }
+ok "apply releases it, and says so" released
+ok "nothing else was touched" same "" "$(not_clean_up)"
 plan
