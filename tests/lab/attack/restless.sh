@@ -32,7 +32,7 @@ tree() { # a new generation of the whole tree, with the guests of ${wanted[@]}, 
 	echo "# a tree" >"$trees/$generation/about.yaml"
 	ln -sfn "$trees/$generation" /root/.next
 	mv -T /root/.next "$manifests"
-	rm -rf "$trees/$((generation - 2))"
+	rm -rf "${trees:?}/$((generation - 2))"
 }
 declare -A wanted=()
 for name in "${guests[@]}"; do wanted[$name]=128; done
