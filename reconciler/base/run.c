@@ -120,10 +120,9 @@ static int spawn_actions(posix_spawn_file_actions_t *actions, int output, int er
 
 static int spawn_attributes(posix_spawnattr_t *attributes)
 {
-	sigset_t none, defaults;
+	sigset_t none, all; /* what we ignore, or were told to, is not the child's business */
 	sigemptyset(&none);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
+	sigfillset(&all);
 	int error = posix_spawnattr_setflags(
 		attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	if (!error)
@@ -131,7 +130,7 @@ static int spawn_attributes(posix_spawnattr_t *attributes)
 	if (!error)
 		error = posix_spawnattr_setsigmask(attributes, &none);
 	if (!error)
-		error = posix_spawnattr_setsigdefault(attributes, &defaults);
+		error = posix_spawnattr_setsigdefault(attributes, &all);
 	return error;
 }
 
