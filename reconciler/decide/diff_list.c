@@ -40,27 +40,15 @@ static void judge(const struct diffing *diffing, struct difference *difference,
 				difference->path, verb_table[need[i]].verb);
 }
 
-/* A device that was attached or detached by halves: it is taken away and given again. */
-static void diff_fault(const struct diffing *diffing, const char *path, const struct field *field,
-	const int *fault, bool connected, const struct wanted_disk *want_disk, const struct Disk *have_disk,
-	const struct Nic *want_nic, const struct Nic *have_nic)
+/* A device that was attached or detached by halves: it is taken away and given again. `difference` says of
+ * which. */
+static void judge_fault(const struct diffing *diffing, struct difference *difference,
+	const struct field *list_field, const void *want_entry, const void *have_entry,
+	enum disk_format format, bool connected)
 {
-	static const int none = fault_none;
-	const bool disk = want_disk != NULL;
-	struct difference *difference = entry_difference(diffing, path, field, &none, fault,
-		disk ? type_mark(&type_Disk, want_disk->disk) : type_mark(&type_Nic, want_nic),
-		disk ? verb_disk_attach : verb_nic_attach);
-	if (!difference->at)
-		difference->at = diffing->domain->spec->at[disk ? DomainSpec_disks : DomainSpec_nics];
-	difference->want_disk = want_disk;
-	difference->have_disk = have_disk;
-	difference->want_nic = want_nic;
-	difference->have_nic = have_nic;
-	judge(diffing, difference, &type_DomainSpec.fields[disk ? DomainSpec_disks : DomainSpec_nics],
-		disk ? (const void *)want_disk->disk : want_nic, disk ? (const void *)have_disk : have_nic,
-		disk && have_disk->at[Disk_format] ? (enum disk_format)have_disk->format : disk_format_raw);
+	judge(diffing, difference, list_field, want_entry, have_entry, format);
 	if (difference->effect <= level_reattach)
-		difference->effect = effect_fault((enum fault) * fault, connected);
+		difference->effect = effect_fault((enum fault) * (const int *)difference->have, connected);
 }
 
 /* The name of the volume that has this id on top, or the target as it was found. */
@@ -118,21 +106,38 @@ static void diff_disk(const struct diffing *diffing, const struct wanted_disk *w
 	}
 }
 
+static const int no_fault = fault_none;
+
 static void diff_fault_of_disk(
 	const struct diffing *diffing, const struct wanted_disk *want, const struct Disk *have)
 {
-	if (KNOWN(have, Disk, fault) && have->fault != fault_none)
-		diff_fault(diffing, arena_format(diffing->arena, "spec.disks[%s].fault", have->vdev),
-			&type_Disk.fields[Disk_fault], &have->fault,
-			!KNOWN(have, Disk, connected) || have->connected, want, have, NULL, NULL);
+	if (!KNOWN(have, Disk, fault) || have->fault == fault_none)
+		return;
+	const struct mark *at = type_mark(&type_Disk, want->disk);
+	struct difference *difference =
+		entry_difference(diffing, arena_format(diffing->arena, "spec.disks[%s].fault", have->vdev),
+			&type_Disk.fields[Disk_fault], &no_fault, &have->fault,
+			at ? at : diffing->domain->spec->at[DomainSpec_disks], verb_disk_attach);
+	difference->want_disk = want;
+	difference->have_disk = have;
+	judge_fault(diffing, difference, &type_DomainSpec.fields[DomainSpec_disks], want->disk, have,
+		KNOWN(have, Disk, format) ? (enum disk_format)have->format : disk_format_raw,
+		!KNOWN(have, Disk, connected) || have->connected);
 }
 
 static void diff_fault_of_nic(const struct diffing *diffing, const struct Nic *want, const struct Nic *have)
 {
-	if (KNOWN(have, Nic, fault) && have->fault != fault_none)
-		diff_fault(diffing, arena_format(diffing->arena, "spec.nics[%s].fault", want->name),
-			&type_Nic.fields[Nic_fault], &have->fault,
-			!KNOWN(have, Nic, connected) || have->connected, NULL, NULL, want, have);
+	if (!KNOWN(have, Nic, fault) || have->fault == fault_none)
+		return;
+	const struct mark *at = type_mark(&type_Nic, want);
+	struct difference *difference =
+		entry_difference(diffing, arena_format(diffing->arena, "spec.nics[%s].fault", want->name),
+			&type_Nic.fields[Nic_fault], &no_fault, &have->fault,
+			at ? at : diffing->domain->spec->at[DomainSpec_nics], verb_nic_attach);
+	difference->want_nic = want;
+	difference->have_nic = have;
+	judge_fault(diffing, difference, &type_DomainSpec.fields[DomainSpec_nics], want, have,
+		disk_format_raw, !KNOWN(have, Nic, connected) || have->connected);
 }
 
 enum disk_format diff_format(

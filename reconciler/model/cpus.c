@@ -46,7 +46,7 @@ bool cpus_equal(const char *one, const char *other, int64_t cpus)
 bool cpus_any(const char *text, int64_t cpus)
 {
 	bool set[CPUS] = {false};
-	return !read_set(set, text, bounded(cpus)) || memchr(set, true, sizeof(set)) != NULL;
+	return !read_set(set, text, bounded(cpus)) || memchr(set, 1, sizeof(set)) != NULL;
 }
 
 const char *cpus_canonical(struct arena *arena, const char *text)

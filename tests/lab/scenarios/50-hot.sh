@@ -19,7 +19,10 @@ hot() { # MEMORY LINES...: of its spec
 live() { # TEXT: the plan is a live change and shows this
 	local said
 	said=$(steer plan)
-	grep -q '^~ Domain/hot *live$' <<<"$said" && grep -qE -- "$1" <<<"$said" || { echo "$said"; return 1; }
+	if ! grep -q '^~ Domain/hot *live$' <<<"$said" || ! grep -qE -- "$1" <<<"$said"; then
+		echo "$said"
+		return 1
+	fi
 }
 says() { # TEXT
 	local said
