@@ -97,7 +97,7 @@ static const char *calls(struct arena *arena)
 Test(xen_cache, of_a_quiet_host_only_the_list_is_asked)
 {
 	ARENA_SCOPED arena = arena_new();
-	cr_expect_str_eq(calls(arena), "list -v\nlist -l\ninfo\n");
+	cr_expect_str_eq(calls(arena), "list -v\nlist -l\ninfo\nvcpu-list\n");
 	cr_expect_str_eq(calls(arena), "list -v\n");
 	put("/local/domain/5/data/ready", "1");
 	put("/local/domain/5/device/vbd/51712/state", "3");
@@ -136,7 +136,7 @@ Test(xen_cache, an_action_makes_it_forget_its_domain)
 	(void)calls(arena);
 	host_xen.begin(host, &action, NULL);
 	cr_assert(host_xen.reap(host, host_xen.now(host) + 20000, &done));
-	cr_expect_str_eq(calls(arena), "list -v\nlist -l 5\ninfo\n");
+	cr_expect_str_eq(calls(arena), "list -v\nlist -l 5\ninfo\nvcpu-list\n");
 }
 
 Test(xen_cache, a_domid_that_was_given_out_again_is_another_domain)
@@ -154,7 +154,7 @@ Test(xen_cache, free_memory_is_asked_when_a_domain_changed_its_size)
 	(void)calls(arena);
 	scratch_write("free", "free_memory : 164\n");
 	scratch_write("list", HEAD DOM0 LINE("web", "5", "64", WEB) LINE("db", "6", "128", DB));
-	cr_expect_str_eq(calls(arena), "list -v\nlist -l 5\ninfo\n");
+	cr_expect_str_eq(calls(arena), "list -v\nlist -l 5\ninfo\nvcpu-list\n");
 }
 
 /* left out with exit 0: there, but nobody knows what it is; it is asked for each time */
@@ -170,7 +170,7 @@ Test(xen_cache, who_is_not_described_is_asked_for_again)
 		cr_expect(!KNOWN(have_domain(have, WEB), HaveDomain, spec));
 		cr_expect(KNOWN(have_domain(have, DB), HaveDomain, spec));
 		cr_expect_str_eq(file_read(arena, "calls", 4096, NULL),
-			i ? "list -v\nlist -l 5\n" : "list -v\nlist -l\ninfo\n");
+			i ? "list -v\nlist -l 5\n" : "list -v\nlist -l\ninfo\nvcpu-list\n");
 	}
 }
 
@@ -216,7 +216,7 @@ Test(xen_cache, a_zombie_is_not_asked_for)
 	cr_expect(!KNOWN(zombie, HaveDomain, name));
 	cr_expect(!KNOWN(zombie, HaveDomain, spec));
 	cr_expect(KNOWN(have_domain(have, WEB), HaveDomain, spec));
-	cr_expect_str_eq(file_read(arena, "calls", 4096, NULL), "list -v\ninfo\n");
+	cr_expect_str_eq(file_read(arena, "calls", 4096, NULL), "list -v\ninfo\nvcpu-list\n");
 }
 
 /* An xl with the cfg of a domain that is not listed: the guest may come at any moment. */

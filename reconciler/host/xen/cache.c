@@ -29,11 +29,16 @@ struct kept {
 	char *print, *text; /* text: an array of one, as xl prints it */
 };
 
+/* What a program said of the whole host, and of which domains it could speak then. */
+struct answer {
+	char *text, *print;
+	int64_t since;
+};
+
 struct cache {
 	struct kept *kept; /* in the order of domids */
 	uint32_t count, room;
-	char *info, *info_print;
-	int64_t info_since;
+	struct answer info, vcpus;
 };
 
 struct cache *cache_new(void)
@@ -50,6 +55,13 @@ static void kept_drop(struct kept *kept)
 	free(kept->text);
 }
 
+static void answer_drop(struct answer *answer)
+{
+	free(answer->text);
+	free(answer->print);
+	*answer = (struct answer){0};
+}
+
 void cache_free(struct cache *cache)
 {
 	if (!cache)
@@ -57,8 +69,8 @@ void cache_free(struct cache *cache)
 	for (uint32_t i = 0; i < cache->count; i++)
 		kept_drop(&cache->kept[i]);
 	free(cache->kept);
-	free(cache->info);
-	free(cache->info_print);
+	answer_drop(&cache->info);
+	answer_drop(&cache->vcpus);
 	free(cache);
 }
 
@@ -123,8 +135,8 @@ void cache_forget(struct cache *cache, const char *uuid)
 	for (uint32_t i = cache->count; i-- > 0;)
 		if (strcmp(cache->kept[i].uuid, uuid) == 0)
 			remove_at(cache, i);
-	free(cache->info_print);
-	cache->info_print = NULL;
+	answer_drop(&cache->info);
+	answer_drop(&cache->vcpus);
 }
 
 /* Domains that are gone; a used domid is given out again. */
@@ -262,27 +274,39 @@ bool cache_describe(struct cache *cache, struct store *store, struct arena *aren
 	return complete;
 }
 
-const char *cache_info(
-	struct cache *cache, struct arena *arena, const struct list *listed, int64_t now, const char **error)
+/* Asked anew when it is not young any more, or domains came, went or changed their size. */
+static const char *answer_of(struct answer *answer, struct arena *arena, const char *const *argv,
+	const struct list *listed, int64_t now, const char **error)
 {
-	static const char *const argv[] = {"xl", "info", NULL};
 	BUFFER_SCOPED print = {0};
 	for (uint32_t i = 0; i < listed->count; i++) {
 		const struct listed *one = listed->item[i];
 		buffer_format(&print, "%lld %lld\n", (long long)one->domid, (long long)one->memory);
 	}
-	if (cache->info && cache->info_print && now - cache->info_since < INFO_LIMIT &&
-		strcmp(cache->info_print, buffer_string(&print)) == 0)
-		return cache->info;
+	if (answer->text && now - answer->since < INFO_LIMIT &&
+		strcmp(answer->print, buffer_string(&print)) == 0)
+		return answer->text;
 	struct run_result result;
-	if (!run_wait(arena, argv, INFO_DEADLINE, &result)) {
+	if (!run_wait(arena, argv, INFO_DEADLINE, &result) || result.truncated) {
 		*error = xl_failure(arena, argv, &result);
 		return NULL;
 	}
-	free(cache->info);
-	free(cache->info_print);
-	cache->info = copy_of(result.output);
-	cache->info_print = copy_of(buffer_string(&print));
-	cache->info_since = now;
-	return cache->info;
+	answer_drop(answer);
+	*answer = (struct answer){
+		.text = copy_of(result.output), .print = copy_of(buffer_string(&print)), .since = now};
+	return answer->text;
+}
+
+const char *cache_info(
+	struct cache *cache, struct arena *arena, const struct list *listed, int64_t now, const char **error)
+{
+	static const char *const argv[] = {"xl", "info", NULL};
+	return answer_of(&cache->info, arena, argv, listed, now, error);
+}
+
+const char *cache_vcpus(
+	struct cache *cache, struct arena *arena, const struct list *listed, int64_t now, const char **error)
+{
+	static const char *const argv[] = {"xl", "vcpu-list", NULL};
+	return answer_of(&cache->vcpus, arena, argv, listed, now, error);
 }

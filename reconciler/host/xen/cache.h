@@ -20,3 +20,6 @@ void cache_forget(struct cache *, const char *uuid);
  * NULL, with *error in the arena, if it failed. Belongs to the cache, until it is asked again. */
 const char *cache_info(
 	struct cache *, struct arena *, const struct list *listed, int64_t now, const char **error);
+/* The same of `xl vcpu-list`. */
+const char *cache_vcpus(
+	struct cache *, struct arena *, const struct list *listed, int64_t now, const char **error);

@@ -203,30 +203,13 @@ static void look_again(struct xen_host *xen, struct have *have)
 	}
 }
 
-/* Pinning is told by another program alone, which is asked only where somebody wants to know: a manifest, a
- * record of ours, or whoever takes a snapshot. */
-static bool asks_for_cpus(const struct want *want, const struct have *have)
+/* Pinning: `xl list -l` says what it was at creation. */
+static void know_cpus(struct xen_host *xen, struct have *have, const struct list *listed)
 {
-	for (uint32_t i = 0; want && i < want->domains.count; i++)
-		if (((const struct wanted_domain *)want->domains.item[i])->spec->at[DomainSpec_cpus])
-			return true;
-	for (uint32_t i = 0; i < have->found->domains.count; i++) {
-		const struct HaveDomain *domain = have->found->domains.item[i];
-		for (uint32_t k = 0; domain->mark && k < domain->mark->set.count; k++)
-			if (strcmp(domain->mark->set.item[k], "spec.cpus") == 0)
-				return true;
-	}
-	return !want;
-}
-
-/* `xl list -l` says what they were at creation. */
-static void know_cpus(const struct want *want, struct have *have)
-{
-	static const char *const argv[] = {"xl", "vcpu-list", NULL};
-	struct run_result result;
+	const char *error = NULL;
 	struct list affinities = {0};
-	const bool known = asks_for_cpus(want, have) && run_wait(have->arena, argv, LIST_DEADLINE, &result) &&
-			   !result.truncated && xl_affinities(have->arena, result.output, &affinities);
+	const char *text = cache_vcpus(xen->cache, have->arena, listed, runner_now(), &error);
+	const bool known = text && xl_affinities(have->arena, text, &affinities);
 	for (uint32_t i = 0; i < have->found->domains.count; i++) {
 		const struct HaveDomain *domain = have->found->domains.item[i];
 		const char *cpus = known ? xl_affinity(&affinities, domain->domid) : NULL;
@@ -235,7 +218,7 @@ static void know_cpus(const struct want *want, struct have *have)
 		domain->spec->at[DomainSpec_cpus] = NULL;
 		domain->spec->cpus = "all";
 		if (cpus)
-			KNOW(domain->spec, DomainSpec, cpus, cpus);
+			KNOW(domain->spec, DomainSpec, cpus, arena_text(have->arena, cpus));
 	}
 }
 
@@ -399,7 +382,7 @@ void xen_observe(struct host *host, const struct want *want, struct have *have)
 		have->found->domains = (struct list){0};
 	look_again(xen, have);
 	if (have->found->domains.count)
-		know_cpus(want, have);
+		know_cpus(xen, have, &listed);
 	know_files(have, want);
 	dom0_uses(have, "");
 	have_sort(have);
