@@ -1,8 +1,11 @@
-# kill -9 at ATTACK_MOMENTS (30) moments of a creation and as many of a removal, and of xl itself at ATTACK_XL (20):
+# kill -9 at ATTACK_MOMENTS (30) moments of a creation and as many of a removal, and of xl itself at ATTACK_XL (20).
+# ATTACK_PART of ATTACK_PARTS takes every so-manieth of them: a machine that is emulated rarely stands it for an hour.
 #
-#   LAB_SECONDS=3000 ATTACK_MOMENTS=30 ATTACK_XL=20 tests/lab/run tests/lab/attack/kill.sh
+#   for part in 0 1 2 3 4; do
+#           LAB_SECONDS=1500 ATTACK_PARTS=5 ATTACK_PART=$part tests/lab/run tests/lab/attack/kill.sh
+#   done
 #
-# Not among the scenarios: it takes a quarter of an hour. scenarios/60-killed.sh tries a few of the moments.
+# Not among the scenarios: it takes half an hour. scenarios/60-killed.sh tries a few of the moments.
 # shellcheck shell=bash disable=SC2154
 
 # shellcheck source=tests/lab/attack/moments.sh

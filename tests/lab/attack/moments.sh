@@ -158,9 +158,14 @@ measure() { # how long both take undisturbed, at best of three: $create_ms, $rem
 	echo "# undisturbed: apply that creates ${create_ms_at[*]} ms, apply that removes ${remove_ms_at[*]} ms"
 }
 
+in_part() { # I: is this moment among those of this machine?
+	(($1 % ${ATTACK_PARTS:-1} == ${ATTACK_PART:-0}))
+}
+
 attack_xensteer() { # N: at N moments of a creation, and at N of a removal
 	local i
 	for ((i = 0; i < $1; i++)); do
+		in_part "$i" || continue
 		guest_wanted
 		killed_xensteer $((create_ms * (2 * i + 1) / (2 * $1)))
 		follow "xensteer create" $((create_ms * (2 * i + 1) / (2 * $1))) up
@@ -173,6 +178,7 @@ attack_xensteer() { # N: at N moments of a creation, and at N of a removal
 attack_xl() { # N: xl itself, at N/2 moments of each subcommand, of which these are about the longest
 	local i half=$((($1 + 1) / 2)) create=$((create_ms * 2 / 3)) destroy=$((remove_ms / 3)) ways=(group alone)
 	for ((i = 0; i < half; i++)); do
+		in_part "$i" || continue
 		local way=${ways[i % 2]}
 		guest_wanted
 		killed_xl create $((create * (2 * i + 1) / (2 * half))) "$way"
