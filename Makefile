@@ -216,9 +216,12 @@ differential: $B/tests/play ## the simulator does what real Xen was recorded to 
 
 # tests/lab/lab: a real Xen host under QEMU; the first use builds it, as root
 .PHONY: test-xen
-test-xen: all $B/tests/play ## run the scenarios on a real Xen, each on a fresh machine (S="FILE..." for some of them)
+test-xen: all ## run the scenarios on a real Xen, each on a fresh machine (S="FILE..." for some of them)
 	tests/lab/run -p $B/xensteer $S
-	$(if $S,,tests/differential/run xen $B/tests/play)
+
+.PHONY: differential-xen
+differential-xen: $B/tests/play ## play the differential scripts on a real Xen, against what was recorded of one
+	tests/differential/run xen $B/tests/play
 
 .PHONY: lab
 lab: all ## a root shell on a real Xen host with the program in it
