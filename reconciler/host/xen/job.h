@@ -64,8 +64,9 @@ bool job_listed(struct job *, const struct listed **listed);
 const struct listed *job_alive(struct job *);
 /* What is left of the time that the action may take, ms; a second at least. */
 int64_t job_left(const struct job *);
-/* An argv of the words that are given, up to a NULL; at most twelve. */
-const char *const *job_words(struct job *, const char *first, ...) __attribute__((sentinel));
+/* An argv of the words that are given, up to a NULL, in the job's arena. */
+const char *const *job_argv(struct job *, const char *const *words);
+#define job_words(job, ...) job_argv((job), (const char *const[]){__VA_ARGS__})
 /* "xl" and up to four more arguments, NULL for none, in the job's arena. */
 const char *const *job_xl(
 	struct job *, const char *verb, const char *one, const char *two, const char *three);

@@ -171,16 +171,13 @@ const char *const *job_xl(
 	return argv;
 }
 
-const char *const *job_words(struct job *job, const char *first, ...)
+const char *const *job_argv(struct job *job, const char *const *words)
 {
-	enum { WORDS = 12 };
-	const char **argv = arena_array(job->arena, const char *, WORDS + 1);
 	int count = 0;
-	va_list words;
-	va_start(words, first);
-	for (const char *word = first; word && count < WORDS; word = va_arg(words, const char *))
-		argv[count++] = word;
-	va_end(words);
+	while (words[count])
+		count++;
+	const char **argv = arena_array(job->arena, const char *, (size_t)count + 1);
+	memcpy(argv, words, sizeof(*argv) * (size_t)count);
 	return argv;
 }
 
