@@ -146,8 +146,16 @@ enum exit_code session_open(struct session *session, bool writes)
 	if (session->driver->storage)
 		session->storage = session->driver->storage(session->host);
 	if (!session->storage)
-		session->storage = storage_real(session->state_dir, session->settings->imageDir,
-			session->owner, session->runner, session->report);
+		session->storage = storage_real(
+			&(struct storage_options){
+				.state_dir = session->state_dir,
+				.run_dir = session->run_dir,
+				.image_dir = session->settings->imageDir,
+				.owner = session->owner,
+				.nbd = &session->settings->nbdDevices,
+				.runner = session->runner,
+			},
+			session->report);
 	if (!session->storage)
 		return EXIT_ERROR;
 	find_names(session);

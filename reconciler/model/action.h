@@ -49,7 +49,7 @@ struct action {
 	const struct Disk *disk; /* disk.*: WANT's for attach, HAVE's for detach */
 	const struct wanted_volume *disk_volume; /* disk.attach: what it is */
 	const struct Nic *nic;                   /* nic.*: likewise */
-	uint32_t layer;                          /* volume.create: which layer of the chain, from 0 */
+	uint32_t layer; /* volume.create, .open, .close: which layer of the chain, from 0 */
 	const struct Scheduler *scheduler;       /* set-scheduler: what is known of it */
 	const char *cpus;                        /* set-cpus: in canonical form */
 	int64_t number; /* set-memory: bytes; set-vcpus: count; shutdown: timeout in seconds */
@@ -57,13 +57,15 @@ struct action {
 	bool escalates; /* shutdown: an action that destroys comes after; running out of time is no failure */
 	const struct Record *record; /* what to write before it, where its verb records */
 	const struct Label
-		*label; /* volume.create, volume.record: what the volume's label says, but for the chain */
+		*label; /* volume.create, .open, .record: what the volume's label says, but for the chain */
 };
 
 /* What a layer gives to the next and a volume to its domain. */
 struct link {
 	const char *place; /* folder for the layers above, or NULL */
 	const char *path;  /* file or device; NULL: nothing yet */
+	/* of an export: the program that binds it to a device, whose name follows; NULL: it is none */
+	const char *const *bind;
 	const char *id;    /* device and inode, NULL: not known */
 	enum disk_format format;
 	bool block;   /* a device, not a file */

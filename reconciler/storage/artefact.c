@@ -35,10 +35,18 @@ static bool is_layer_name(const char *name, size_t size)
 			return false;
 		memcpy(layer, name + digits + 1, length);
 		layer[length] = '\0';
-		const struct layer_driver *driver = layer_find(layer);
-		return driver && driver->remove;
+		const struct layer_row *row = layer_row_find(layer);
+		return row && row->makes;
 	}
 	return false;
+}
+
+static bool is_place_name(const char *name)
+{
+	size_t digits = strspn(name, "0123456789");
+	const struct layer_row *row =
+		digits && digits <= 3 && name[digits] == '-' ? layer_row_find(name + digits + 1) : NULL;
+	return row && row->gives == PLACE_DATA;
 }
 
 enum artefact artefact_kind(const char *name)
@@ -51,6 +59,8 @@ enum artefact artefact_kind(const char *name)
 		return ARTEFACT_PART;
 	if (name[0] == '.' && text_ends(name, part) && is_layer_name(name + 1, size - tail - 1))
 		return ARTEFACT_PART;
+	if (is_place_name(name))
+		return ARTEFACT_PLACE;
 	return is_layer_name(name, size) ? ARTEFACT_LAYER : ARTEFACT_OTHER;
 }
 
@@ -58,6 +68,11 @@ const char *artefact_path(const struct layer_job *job, const char *layer, enum d
 {
 	return arena_format(
 		job->arena, "%s/%u-%s.%s", job->folder, job->index, layer, choice_disk_format[format]);
+}
+
+const char *artefact_place(const struct layer_job *job, const char *layer)
+{
+	return arena_format(job->arena, "%s/volumes/%s/%u-%s", job->state_dir, job->uid, job->index, layer);
 }
 
 bool artefact_fail(struct layer_job *job, int error, const char *what)
@@ -176,8 +191,9 @@ void artefact_abandon(struct layer_job *job)
 	job->temporary = NULL;
 }
 
-bool artefact_remove(struct layer_job *job, const struct LayerFound *recorded)
+bool artefact_remove(struct layer_job *job)
 {
+	const struct LayerFound *recorded = job->recorded;
 	if (!recorded->path || !is_inside(job, recorded->path))
 		return outside_fail(job, recorded->path);
 	FD_SCOPED folder = folder_open(job->folder);

@@ -8,12 +8,15 @@ enum artefact {
 	ARTEFACT_OTHER, /* not ours */
 	ARTEFACT_LABEL, /* volume.json */
 	ARTEFACT_LAYER, /* INDEX-LAYER.FORMAT */
-	ARTEFACT_PART,  /* work in progress of either */
+	ARTEFACT_PLACE, /* INDEX-LAYER: where the filesystem of a layer is mounted */
+	ARTEFACT_PART,  /* work in progress */
 };
 enum artefact artefact_kind(const char *name);
 
 /* FOLDER/INDEX-LAYER.FORMAT */
 const char *artefact_path(const struct layer_job *, const char *layer, enum disk_format);
+/* FOLDER/INDEX-LAYER, in the volume's own folder */
+const char *artefact_place(const struct layer_job *, const char *layer);
 
 /* Opens a layer's file for reading. -1 without job->error: it is not there. -1 with it: it is no regular
  * file, lies outside of job->folder, or cannot be opened. */
@@ -30,8 +33,8 @@ bool artefact_publish(struct layer_job *);
 bool artefact_made(struct layer_job *, bool seen, int64_t size);
 /* Removes job->temporary, if there is one: what failed leaves nothing behind. */
 void artefact_abandon(struct layer_job *);
-/* Removes recorded->path, on the disk when this returns. Absent is success. */
-bool artefact_remove(struct layer_job *, const struct LayerFound *recorded);
+/* Removes job->recorded->path, on the disk when this returns. Absent is success. */
+bool artefact_remove(struct layer_job *);
 /* As layer_fail, with words for errno `error`: a full disk is said as such, and is worth another try. */
 bool artefact_fail(struct layer_job *, int error, const char *what);
 /* Words and hint for a full disk. */

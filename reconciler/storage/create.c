@@ -1,12 +1,13 @@
-/* volume.create: one layer of a volume. The label with the whole chain is on the disk before anything is
- * made, so that whatever an interruption leaves is found again; the layer then appears by rename, and its
- * facts go into the label last. Creating what is there already is success and touches nothing. Creating what
- * the label says was made, and is gone, is refused: an empty disk in place of a lost one is no repair. */
+/* volume.create and volume.open: one layer of a volume. The label with the whole chain is on the disk before
+ * anything is made or bound, so that whatever an interruption leaves is found again; a layer then appears by
+ * rename where it is a file, and its facts go into the label last. Creating what is there already is success
+ * and touches nothing, as is opening what is open. Creating what the label says was made, and is gone, is
+ * refused: an empty disk in place of a lost one is no repair. */
 #include "base/file.h"
 #include "model/want.h"
 #include "storage/artefact.h"
 #include "storage/label.h"
-#include "storage/work.h"
+#include "storage/walk.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,12 +15,6 @@
 
 static const char broken_hint[] =
 	"look at the volume's folder; restore what is missing, or remove the volume";
-
-static bool job_failed(struct work *work, const struct layer_job *job)
-{
-	return work_fail(
-		work, job->terminal ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT, job->hint, "%s", job->error);
-}
 
 /* The volume's folder may be there or not, but nothing else may be in its place. */
 static bool folder_check(struct work *work)
@@ -78,33 +73,34 @@ static struct Label *label_begin(struct work *work, const struct Label *want)
 }
 
 /* How many layers, from the bottom, must stay as the label records them: up to the highest that was made. */
-static bool made_count(struct work *work, const struct Label *have, uint32_t *count)
+static bool made_count(struct work *work, const char *uid, const struct Label *have, uint32_t *count)
 {
 	*count = 0;
-	for (uint32_t i = 0; have && i < have->chain.count; i++) {
-		const struct LayerFound *recorded = have->chain.item[i];
-		const struct layer_driver *driver = layer_find(recorded->layer);
-		if (!driver)
-			return work_fail(work, OUTCOME_TERMINAL, NULL, "%s: layer %s is not known here",
-				work->folder, recorded->layer);
-		if (!driver->remove) /* nothing of ours: another image may still take its place */
-			continue;
-		struct layer_job job = volume_job(work->arena, work->real, work->folder, i);
-		if (driver->observe(&job, recorded) || job.error)
-			*count = i + 1;
-		else if (KNOWN(recorded, LayerFound, id))
+	if (!have)
+		return true;
+	const struct walk walk = walk_chain(work->arena, work->real, uid, &have->chain, have->chain.count);
+	if (walk.unknown)
+		return work_fail(work, OUTCOME_TERMINAL, NULL, "%s: layer %s is not known here", work->folder,
+			walk.unknown);
+	for (uint32_t i = 0; i < walk.count; i++) {
+		const struct walked *layer = &walk.item[i];
+		if (layer->presence == LAYER_LOST && layer->row->makes)
 			return work_fail(work, OUTCOME_TERMINAL, broken_hint, "%s was made and is gone",
-				recorded->path);
+				layer->job.recorded->path ? layer->job.recorded->path : layer->row->key);
+		/* what makes nothing is not ours: another image may still take its place */
+		if (layer->made || (layer->row->makes && layer->presence == LAYER_WRONG))
+			*count = i + 1;
 	}
 	return true;
 }
 
 /* Would creation make what the label records? Images are left to onImageChange. */
-static bool row_matches(const struct layer_job *expected, const struct layer_driver *driver,
-	const struct LayerFound *recorded)
+static bool row_matches(
+	const struct layer_row *row, const struct LayerFound *expected, const struct LayerFound *recorded)
 {
-	return text_equal(expected->found->layer, recorded->layer) &&
-	       (!driver->remove || text_equal(expected->found->path, recorded->path));
+	return text_equal(expected->layer, recorded->layer) &&
+	       (!row->makes || (text_equal(expected->path, recorded->path) &&
+				       text_equal(expected->source, recorded->source)));
 }
 
 /* The chain of the label: what is made stays as recorded, what is below `layer` too, the rest is as wanted.
@@ -112,49 +108,52 @@ static bool row_matches(const struct layer_job *expected, const struct layer_dri
 static bool chain_make(
 	struct work *work, const struct wanted_volume *volume, const struct Label *have, uint32_t made)
 {
+	struct link below = {0};
 	if (made > volume->chain.count)
 		return work_fail(work, OUTCOME_TERMINAL, broken_hint, "%s has more layers than are wanted",
 			work->folder);
 	for (uint32_t i = 0; i < volume->chain.count; i++) {
-		const char *key = layer_key(volume->chain.item[i]);
-		const struct layer_driver *driver = layer_find(key);
+		const struct layer_row *row = layer_row_of(volume->chain.item[i]);
+		const struct layer_driver *driver = row ? layer_find(row->key) : NULL;
 		if (!driver)
 			return work_fail(work, OUTCOME_TERMINAL, NULL, "layer %s cannot be made yet",
-				key ? key : "(none)");
-		struct layer_job job = volume_job(work->arena, work->real, work->folder, i);
+				row ? row->key : "(none)");
+		struct layer_job job = volume_job(work->arena, work->real, volume->uid, i, &below);
 		job.want = volume->chain.item[i];
 		driver->expect(&job);
 		struct LayerFound *recorded = have && i < have->chain.count ? have->chain.item[i] : NULL;
 		bool stays = recorded && i < made;
-		if (stays && !row_matches(&job, driver, recorded))
+		if (stays && !row_matches(row, job.found, recorded))
 			return work_fail(work, OUTCOME_TERMINAL,
 				"a chain is changed by removing the volume and making it anew",
 				"layer %u of volume %s is recorded as %s, not as it is wanted now", i,
 				volume->name, recorded->path ? recorded->path : recorded->layer);
 		list_add(work->arena, &work->label->chain, stays ? recorded : job.found);
+		if (row->gives == PLACE_DATA)
+			below.place = job.found->path;
 	}
 	return true;
 }
 
-/* A layer below the wanted one, on the disk, now: one that makes nothing of ours (an image) is taken in
- * passing, any other must be there. */
+/* A layer below the wanted one, on the disk, now: one that makes nothing and binds nothing (an image, a
+ * device) is taken in passing, any other must be there and open. */
 static bool below_take(struct work *work, const struct action *action, struct layer_job *job, bool made)
 {
-	const struct LayerFound *recorded = work->label->chain.item[job->index];
-	const struct layer_driver *driver = layer_find(recorded->layer);
-	if (made || driver->remove) {
-		if (driver->observe(job, recorded))
+	const struct layer_driver *driver = layer_find(job->recorded->layer);
+	const struct layer_row *row = layer_row_find(job->recorded->layer);
+	if (made || row->makes || row->binds) {
+		if (driver->observe(job))
 			return true;
 		if (job->error)
-			return job_failed(work, job);
-		return work_fail(work, OUTCOME_TERMINAL, NULL, "layer %u of %s is not there", job->index,
-			work->folder);
+			return work_fail_job(work, job);
+		return work_fail(work, OUTCOME_TERMINAL, NULL, "layer %u (%s) of %s is not %s", job->index,
+			row->key, work->folder, row->binds ? "open" : "there");
 	}
 	job->want = action->volume->chain.item[job->index];
 	job->image = action->image;
 	driver->expect(job);
-	if (!driver->create(job) || !driver->created(job))
-		return job_failed(work, job);
+	if (!layer_step_now(job, &driver->create))
+		return work_fail_job(work, job);
 	work->label->chain.item[job->index] = job->found;
 	return true;
 }
@@ -166,11 +165,11 @@ static bool below_find(struct work *work, const struct action *action, uint32_t 
 	*below = (struct link){0};
 	*found = NULL;
 	for (uint32_t i = 0; i < action->layer; i++) {
-		struct layer_job job = volume_job(work->arena, work->real, work->folder, i);
-		job.below = *below;
+		struct layer_job job = volume_job(work->arena, work->real, action->volume->uid, i, below);
+		job.recorded = work->label->chain.item[i];
 		if (!below_take(work, action, &job, i < made))
 			return false;
-		*below = layer_link(job.found);
+		*below = layer_link(&job);
 		*found = job.found;
 	}
 	return true;
@@ -182,39 +181,27 @@ static bool label_store(struct work *work)
 	       work_fail_errno(work, errno, arena_format(work->arena, "%s/volume.json", work->folder));
 }
 
-/* The layer is there already: the label learns what is wanted of the volume as a whole, the layer stays. */
-static bool create_again(struct work *work, const struct LayerFound *recorded)
+/* The layer was made already: the label learns what is wanted of the volume as a whole, the layer stays. */
+static bool create_again(struct work *work, const struct layer_driver *driver, const struct layer_row *row)
 {
 	struct layer_job *job = &work->job;
-	if (!work->driver->observe(job, recorded)) {
-		if (job->error)
-			return job_failed(work, job);
-		return work_fail(work, OUTCOME_TERMINAL, broken_hint, "%s is gone, and layers stand on it",
-			recorded->path ? recorded->path : recorded->layer);
+	if (driver->observe(job)) {
+		if (row->makes) /* its facts, should the label have been cut short of them */
+			work->label->chain.item[job->index] = job->found;
+		work->result.link = layer_link(job);
+		return label_store(work);
 	}
-	if (work->driver->remove) /* its facts, should the label have been cut short of them */
-		work->label->chain.item[job->index] = job->found;
-	work->result.link = layer_link(job->found);
-	return label_store(work);
+	if (job->error)
+		return work_fail_job(work, job);
+	if (row->binds) /* made, and not open */
+		return label_store(work);
+	return work_fail(work, OUTCOME_TERMINAL, broken_hint, "%s is gone, and layers stand on it",
+		job->recorded->path ? job->recorded->path : job->recorded->layer);
 }
 
-static void abandon(struct work *work)
-{
-	artefact_abandon(&work->job);
-}
-
-static bool finish(struct work *work)
-{
-	struct layer_job *job = &work->job;
-	if (!work->driver->created(job) || (job->temporary && !artefact_publish(job))) {
-		artefact_abandon(job);
-		return job_failed(work, job);
-	}
-	work->result.link = layer_link(job->found);
-	return label_store(work);
-}
-
-static bool begin(struct work *work, const struct action *action)
+/* All that comes before the step itself: the label, what the layers below give, work->job. *again: the layer
+ * was made before. */
+static bool prepare(struct work *work, const struct action *action, bool *again)
 {
 	const struct wanted_volume *volume = action->volume;
 	uint32_t layer = action->layer, made;
@@ -226,45 +213,87 @@ static bool begin(struct work *work, const struct action *action)
 		return work_fail(
 			work, OUTCOME_TERMINAL, NULL, "volume %s has no layer %u", volume->name, layer);
 	work->folder = volume_folder(work->arena, work->real, volume->uid);
-	if (!folder_check(work) || !label_find(work, volume->uid, &have) || !made_count(work, have, &made))
+	if (!folder_check(work) || !label_find(work, volume->uid, &have) ||
+		!made_count(work, volume->uid, have, &made))
 		return false;
 	work->label = label_begin(work, action->label);
 	if (!chain_make(work, volume, have, made) || !below_find(work, action, made, &below, &base))
 		return false;
 
-	struct LayerFound *row = work->label->chain.item[layer];
-	work->driver = layer_find(row->layer);
-	work->job = volume_job(work->arena, work->real, work->folder, layer);
 	struct layer_job *job = &work->job;
+	*job = volume_job(work->arena, work->real, arena_text(work->arena, volume->uid), layer, &below);
+	job->recorded = work->label->chain.item[layer];
 	job->want = volume->chain.item[layer];
 	job->image = action->image;
-	job->below = below;
-	if (layer < made)
-		return create_again(work, row);
-
-	work->label->chain.item[layer] = job->found;
-	work->driver->expect(job);
+	*again = layer < made;
+	if (*again)
+		return true;
+	layer_find(job->recorded->layer)->expect(job);
 	job->path = job->found->path;
 	if (base && KNOWN(base, LayerFound, base))
 		KNOW(job->found, LayerFound, base, base->base);
 	if (base && KNOWN(base, LayerFound, digest))
 		KNOW(job->found, LayerFound, digest, base->digest);
-	if (!folder_make(work))
+	work->label->chain.item[layer] = job->found;
+	return true;
+}
+
+static bool create_begin(struct work *work, const struct action *action)
+{
+	bool again;
+	if (!prepare(work, action, &again))
 		return false;
+	const struct layer_row *row = layer_row_find(work->job.recorded->layer);
+	const struct layer_driver *driver = layer_find(row->key);
+	if (again)
+		return create_again(work, driver, row);
 	/* what makes nothing is checked first: its label alone would make the volume complete */
-	if (work->driver->remove && !label_store(work))
+	if (!folder_make(work) || (row->makes && !label_store(work)))
 		return false;
-	if (!work->driver->create(job)) {
-		artefact_abandon(job);
-		return job_failed(work, job);
+	work->step = &driver->create;
+	return work_step_begin(work) && (work->argv || label_store(work));
+}
+
+static bool create_finish(struct work *work)
+{
+	return work_step_end(work) && (work->argv || label_store(work));
+}
+
+static bool open_begin(struct work *work, const struct action *action)
+{
+	bool again;
+	if (!prepare(work, action, &again))
+		return false;
+	const struct layer_driver *driver = layer_find(work->job.recorded->layer);
+	struct layer_job *job = &work->job;
+	/* looked at under its row of the label, which knows what was made */
+	struct layer_job seen = *job;
+	seen.found = type_new(work->arena, &type_LayerFound);
+	if (driver->observe(&seen)) {
+		work->result.link = layer_link(&seen);
+		return true;
 	}
-	work->argv = job->argv;
-	return work->argv || finish(work);
+	if (seen.error)
+		return work_fail_job(work, &seen);
+	if (!folder_make(work) || !label_store(work))
+		return false;
+	job->found = seen.found;
+	work->step = &driver->open;
+	return work_step_begin(work);
 }
 
 const struct work_verb work_create = {
 	.verb = verb_volume_create,
-	.begin = begin,
-	.finish = finish,
-	.abandon = abandon,
+	.begin = create_begin,
+	.finish = create_finish,
+	.again = work_step_again,
+	.abandon = work_step_abandon,
+};
+
+const struct work_verb work_open = {
+	.verb = verb_volume_open,
+	.begin = open_begin,
+	.finish = work_step_end,
+	.again = work_step_again,
+	.abandon = work_step_abandon,
 };

@@ -48,8 +48,9 @@ static bool describe(struct layer_job *job, const char *path, const char *name, 
 	return true;
 }
 
-static bool observe(struct layer_job *job, const struct LayerFound *recorded)
+static bool observe(struct layer_job *job)
 {
+	const struct LayerFound *recorded = job->recorded;
 	return describe(job, recorded->path, recorded->path, recorded->format);
 }
 
@@ -90,7 +91,6 @@ const struct layer_driver layer_file = {
 	.key = key,
 	.expect = expect,
 	.observe = observe,
-	.create = create,
-	.created = created,
-	.remove = artefact_remove,
+	.create = {.begin = create, .end = created},
+	.remove = {.begin = artefact_remove},
 };

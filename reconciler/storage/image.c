@@ -118,8 +118,9 @@ static void expect(struct layer_job *job)
 	}
 }
 
-static bool observe(struct layer_job *job, const struct LayerFound *recorded)
+static bool observe(struct layer_job *job)
 {
+	const struct LayerFound *recorded = job->recorded;
 	struct identity identity;
 	int64_t size;
 	const char *why;
@@ -163,8 +164,11 @@ static bool create(struct layer_job *job)
 static bool created(struct layer_job *job)
 {
 	const struct wanted_image *image = job->image;
-	struct LayerFound recorded = *job->found;
-	if (!observe(job, &recorded)) {
+	const struct LayerFound expected = *job->found;
+	job->recorded = &expected;
+	const bool there = observe(job);
+	job->recorded = NULL;
+	if (!there) {
 		if (!job->error)
 			layer_fail(job, true, NULL, "image %s: %s is not there", image->name, image->path);
 		return false;
@@ -185,6 +189,5 @@ const struct layer_driver layer_image = {
 	.key = key,
 	.expect = expect,
 	.observe = observe,
-	.create = create,
-	.created = created,
+	.create = {.begin = create, .end = created},
 };

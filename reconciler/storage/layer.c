@@ -1,6 +1,7 @@
 /* The layers that are built, and what all of them share: their look-up, how one fails, and the link that a
  * found one gives to the next. */
 #include "storage/layer.h"
+#include "storage/layers.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,13 +31,24 @@ bool layer_fail(struct layer_job *job, bool terminal, const char *hint, const ch
 	return false;
 }
 
-struct link layer_link(const struct LayerFound *found)
+bool layer_step_now(struct layer_job *job, const struct layer_step *step)
 {
-	return (struct link){
+	return step->begin(job) && (!step->end || step->end(job));
+}
+
+struct link layer_link(struct layer_job *job)
+{
+	const struct LayerFound *found = job->found;
+	const struct layer_driver *driver = layer_find(found->layer);
+	struct link link = {
+		.place = job->below.place,
 		.path = found->path,
 		.id = found->id,
 		.format = (enum disk_format)found->format,
 		.block = found->id && text_starts(found->id, "b:"),
 		.size = found->size,
 	};
+	if (driver && driver->give)
+		driver->give(job, &link);
+	return link;
 }

@@ -67,8 +67,9 @@ static bool describe(struct layer_job *job, const char *path, const char *name)
 	return true;
 }
 
-static bool observe(struct layer_job *job, const struct LayerFound *recorded)
+static bool observe(struct layer_job *job)
 {
+	const struct LayerFound *recorded = job->recorded;
 	if (!describe(job, recorded->path, recorded->path))
 		return false;
 	/* of its base at creation only the label can tell */
@@ -122,7 +123,6 @@ const struct layer_driver layer_overlay = {
 	.key = key,
 	.expect = expect,
 	.observe = observe,
-	.create = create,
-	.created = created,
-	.remove = artefact_remove,
+	.create = {.begin = create, .end = created},
+	.remove = {.begin = artefact_remove},
 };

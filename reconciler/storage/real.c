@@ -11,12 +11,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { ENVIRONMENT = 8 }; /* variables that a step may give to its program */
+
 static struct real *real_of(const struct storage *storage)
 {
 	return (struct real *)storage;
 }
 
-static const struct work_verb *const verbs[] = {&work_create, &work_record, &work_remove, &work_verify};
+static const struct work_verb *const verbs[] = {
+	&work_create, &work_open, &work_close, &work_record, &work_remove, &work_verify};
 
 static const struct work_verb *verb_of(enum verb verb)
 {
@@ -62,25 +65,49 @@ static void child_failed(struct work *work, const struct run_result *result)
 		work_fail(work, OUTCOME_TRANSIENT, NULL, "%s", words);
 }
 
-static void work_end(struct work *work)
+/* Runs work->argv, until the deadline of the whole work. */
+static void program_start(struct work *work)
 {
-	const struct run_result *result = child_result(work->child);
-	if (result->started && !result->timed_out && !result->signaled && result->status == 0) {
+	/* in the C locale a full disk is known by its words */
+	const char *environment[ENVIRONMENT + 2] = {"LC_ALL=C"};
+	for (int i = 0; i < ENVIRONMENT && work->environment && work->environment[i]; i++)
+		environment[i + 1] = work->environment[i];
+	work->child =
+		runner_start(work->real->runner, work->argv, environment, work->deadline_ms - runner_now());
+}
+
+/* A program has ended: the work goes on with another one, or has ended, too. */
+static void program_end(struct work *work)
+{
+	struct child *child = work->child;
+	const struct run_result *result = child_result(child);
+	const bool good = result->started && !result->timed_out && !result->signaled && result->status == 0;
+	const char *const *argv = work->argv;
+	work->argv = NULL;
+	work->result.outcome = OUTCOME_DONE;
+	if (good)
 		work->verb->finish(work);
-	} else {
+	else if (!(result->started && work->verb->again && work->verb->again(work, result->errors)) &&
+		 work->result.outcome == OUTCOME_DONE) {
+		work->argv = argv;
 		child_failed(work, result);
+		work->argv = NULL;
 		if (work->verb->abandon)
 			work->verb->abandon(work);
 	}
-	child_drop(work->child);
 	work->child = NULL;
-	work->ended = true;
+	if (work->argv && work->result.outcome == OUTCOME_DONE)
+		program_start(work);
+	else
+		work->ended = true;
+	child_drop(child);
 }
 
 static void work_free(struct work *work)
 {
 	if (work->child)
 		child_drop(work->child);
+	work_step_abandon(work);
 	arena_free(work->arena);
 }
 
@@ -92,7 +119,11 @@ static void begin(struct storage *storage, const struct action *action, const st
 	struct real *real = real_of(storage);
 	struct arena *arena = arena_new();
 	struct work *work = arena_make(arena, struct work), **last = &real->first;
-	*work = (struct work){.arena = arena, .real = real, .verb = verb_of(action->verb)};
+	*work = (struct work){.arena = arena,
+		.real = real,
+		.verb = verb_of(action->verb),
+		.deadline_ms = runner_now() + verb_table[action->verb].deadline * (int64_t)1000,
+		.job.lock = -1};
 	work->result.id = action->id;
 	while (*last)
 		last = &(*last)->next;
@@ -101,14 +132,9 @@ static void begin(struct storage *storage, const struct action *action, const st
 	if (!work->verb)
 		work_fail(
 			work, OUTCOME_TERMINAL, NULL, "storage cannot do %s", verb_table[action->verb].verb);
-	else if (work->verb->begin(work, action) && work->argv) {
-		/* in the C locale a full disk is known by its words */
-		static const char *const environment[] = {"LC_ALL=C", NULL};
-		work->child = runner_start(real->runner, work->argv, environment,
-			verb_table[action->verb].deadline * (int64_t)1000);
-		return;
-	}
-	work->ended = true;
+	else if (work->verb->begin(work, action) && work->argv)
+		program_start(work);
+	work->ended = !work->child;
 }
 
 static bool reap(struct storage *storage, struct finished *done)
@@ -116,7 +142,7 @@ static bool reap(struct storage *storage, struct finished *done)
 	for (struct work **at = &real_of(storage)->first; *at; at = &(*at)->next) {
 		struct work *work = *at;
 		if (work->child && child_ended(work->child))
-			work_end(work);
+			program_end(work);
 		if (!work->ended)
 			continue;
 		struct arena *arena = done->arena;
@@ -174,9 +200,9 @@ static const struct storage_driver driver = {
 	.close = close_real,
 };
 
-struct storage *storage_real(const char *state_dir, const char *image_dir, const char *owner,
-	struct runner *runner, struct report *report)
+struct storage *storage_real(const struct storage_options *options, struct report *report)
 {
+	const char *state_dir = options->state_dir;
 	static const char hint[] = "--state-dir names another one";
 	struct stat status;
 	if (state_dir[0] != '/') {
@@ -198,9 +224,13 @@ struct storage *storage_real(const char *state_dir, const char *image_dir, const
 		.storage.driver = &driver,
 		.arena = arena,
 		.state_dir = arena_text(arena, state_dir),
-		.image_dir = arena_text(arena, image_dir),
-		.owner = arena_text(arena, owner),
-		.runner = runner,
+		.run_dir = arena_text(arena, options->run_dir),
+		.image_dir = arena_text(arena, options->image_dir),
+		.owner = arena_text(arena, options->owner),
+		.runner = options->runner,
 	};
+	real->nbd.item = arena_array(arena, const char *, options->nbd ? options->nbd->count : 0);
+	for (uint32_t i = 0; options->nbd && i < options->nbd->count; i++)
+		real->nbd.item[real->nbd.count++] = arena_text(arena, options->nbd->item[i]);
 	return &real->storage;
 }

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "storage/artefact.h"
 #include "storage/label.h"
-#include "storage/work.h"
+#include "storage/walk.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -38,29 +38,54 @@ static bool is_ours(struct work *work, const char *uid, struct Label **label)
 	return true;
 }
 
+/* What is bound is in use until it is closed; which of its layers are there is known before the label forgets
+ * it. */
+static bool layers_find(struct work *work, const char *uid, struct Label *label)
+{
+	work->walk = arena_make(work->arena, struct walk);
+	*work->walk = walk_chain(work->arena, work->real, uid, &label->chain, label->chain.count);
+	if (work->walk->unknown)
+		return work_fail(work, OUTCOME_TERMINAL, hint, "%s: layer %s is not known here", work->folder,
+			work->walk->unknown);
+	for (uint32_t i = 0; i < work->walk->count; i++)
+		if (work->walk->item[i].row->binds && work->walk->item[i].presence == LAYER_THERE)
+			return work_fail(work, OUTCOME_TRANSIENT, hint, "layer %u (%s) of %s is still open",
+				i, work->walk->item[i].row->key, work->folder);
+	return true;
+}
+
 static bool layers_forget(struct work *work, struct Label *label)
 {
-	for (uint32_t i = 0; i < label->chain.count; i++) {
-		struct LayerFound *row = label->chain.item[i];
-		if (!layer_find(row->layer))
-			return work_fail(work, OUTCOME_TERMINAL, hint, "%s: layer %s is not known here",
-				work->folder, row->layer);
-		row->at[LayerFound_id] = NULL;
-	}
+	for (uint32_t i = 0; i < label->chain.count; i++)
+		((struct LayerFound *)label->chain.item[i])->at[LayerFound_id] = NULL;
 	return label_write(work->folder, label) || work_fail_errno(work, errno, work->folder);
 }
 
-static bool layers_remove(struct work *work, const struct Label *label)
+static bool folder_clear(struct work *work);
+
+/* From the layer above which all is gone, downwards, until a program has to run. What lies in a filesystem
+ * that is closed goes with the device below it. */
+static bool layers_remove(struct work *work)
 {
-	for (uint32_t i = label->chain.count; i-- > 0;) {
-		const struct LayerFound *row = label->chain.item[i];
-		const struct layer_driver *driver = layer_find(row->layer);
-		struct layer_job job = volume_job(work->arena, work->real, work->folder, i);
-		if (driver->remove && !driver->remove(&job, row))
-			return work_fail(work, job.terminal ? OUTCOME_TERMINAL : OUTCOME_TRANSIENT, job.hint,
-				"%s", job.error);
+	struct walk *walk = work->walk;
+	while (walk && walk->count) {
+		struct walked *layer = &walk->item[--walk->count];
+		if (!layer->row->makes || layer->presence == LAYER_HIDDEN || !layer->driver->remove.begin)
+			continue;
+		work->job = layer->job;
+		work->job.error = NULL;
+		work->step = &layer->driver->remove;
+		if (!work_step_begin(work))
+			return false;
+		if (work->argv)
+			return true;
 	}
-	return true;
+	return folder_clear(work);
+}
+
+static bool finish(struct work *work)
+{
+	return work_step_end(work) && (work->argv || layers_remove(work));
 }
 
 /* Work in progress, and layers that a label once named. */
@@ -83,8 +108,9 @@ static bool leftovers_remove(struct work *work, int folder)
 			break;
 		}
 		enum artefact kind = artefact_kind(entry->d_name);
-		if ((kind == ARTEFACT_LAYER || kind == ARTEFACT_PART) &&
-			unlinkat(folder, entry->d_name, 0) < 0 && errno != ENOENT) {
+		const bool goes = kind == ARTEFACT_LAYER || kind == ARTEFACT_PART || kind == ARTEFACT_PLACE;
+		if (goes && unlinkat(folder, entry->d_name, kind == ARTEFACT_PLACE ? AT_REMOVEDIR : 0) < 0 &&
+			errno != ENOENT) {
 			error = errno;
 			break;
 		}
@@ -105,13 +131,22 @@ static bool folder_remove(struct work *work, int folder)
 	return folder_sync(volumes) || work_fail_errno(work, errno, volumes);
 }
 
+static bool folder_clear(struct work *work)
+{
+	FD_SCOPED folder = folder_open(work->folder);
+	if (folder < 0)
+		return work_fail_errno(work, errno, work->folder);
+	return leftovers_remove(work, folder) && folder_remove(work, folder);
+}
+
 static bool begin(struct work *work, const struct action *action)
 {
 	struct Label *label;
 	if (!volume_is_uid(action->uid))
 		return work_fail(work, OUTCOME_TERMINAL, NULL, "'%s' is no uid of a volume",
 			action->uid ? action->uid : "");
-	work->folder = volume_folder(work->arena, work->real, action->uid);
+	const char *uid = arena_text(work->arena, action->uid);
+	work->folder = volume_folder(work->arena, work->real, uid);
 	FD_SCOPED folder = folder_open(work->folder);
 	if (folder < 0 && errno == ENOENT)
 		return true;
@@ -119,14 +154,17 @@ static bool begin(struct work *work, const struct action *action)
 		return work_fail(work, OUTCOME_TERMINAL, hint, "%s is no folder", work->folder);
 	if (folder < 0)
 		return work_fail_errno(work, errno, work->folder);
-	if (!is_ours(work, action->uid, &label))
+	if (!is_ours(work, uid, &label))
 		return false;
-	if (label && (!layers_forget(work, label) || !layers_remove(work, label)))
+	if (label && (!layers_find(work, uid, label) || !layers_forget(work, label)))
 		return false;
-	return leftovers_remove(work, folder) && folder_remove(work, folder);
+	return layers_remove(work);
 }
 
 const struct work_verb work_remove = {
 	.verb = verb_volume_remove,
 	.begin = begin,
+	.finish = finish,
+	.again = work_step_again,
+	.abandon = work_step_abandon,
 };

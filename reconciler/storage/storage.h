@@ -30,8 +30,14 @@ struct storage_driver {
 	void (*close)(struct storage *);
 };
 
-/* Real layers below state_dir; children in the runner. NULL and a diagnostic if the folder cannot be used.
- * Makes no folder before the first action does. image_dir may be NULL; the texts are copied, the runner must
- * outlive it. */
-struct storage *storage_real(
-	const char *state_dir, const char *image_dir, const char *owner, struct runner *, struct report *);
+struct storage_options {
+	const char *state_dir; /* absolute */
+	const char *run_dir;   /* absolute: locks of devices; NULL: nothing can be bound */
+	const char *image_dir; /* no symlink in it may lead out of it; may be NULL */
+	const char *owner;
+	const struct texts *nbd; /* /dev/nbdN that may be used; NULL or none: all */
+	struct runner *runner;   /* of the children; must outlive it */
+};
+/* Real layers below the state folder. NULL and a diagnostic if that cannot be used. Makes no folder before
+ * the first action does. The texts are copied. */
+struct storage *storage_real(const struct storage_options *, struct report *);

@@ -6,6 +6,7 @@
  *   absent    nothing but work in progress                 partial, name not known: killed before the label
  * was written absent    anything else                                broken damaged   any broken whole all
  * there, as recorded                       complete whole     the upper ones missing, never yet made partial
+ *   whole     all is made, some of it not open             closed
  *   whole     one that was made is missing, or is other    broken
  *   another owner's                                        not listed
  */
@@ -13,7 +14,7 @@
 #include "model/format.h"
 #include "storage/artefact.h"
 #include "storage/label.h"
-#include "storage/work.h"
+#include "storage/walk.h"
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -36,15 +37,21 @@ const char *volume_folder(struct arena *arena, const struct real *real, const ch
 	return arena_format(arena, "%s/volumes/%s", real->state_dir, uid);
 }
 
-struct layer_job volume_job(struct arena *arena, const struct real *real, const char *folder, uint32_t index)
+struct layer_job volume_job(struct arena *arena, const struct real *real, const char *uid, uint32_t index,
+	const struct link *below)
 {
 	return (struct layer_job){
 		.arena = arena,
+		.uid = uid,
+		.below = *below,
 		.state_dir = real->state_dir,
 		.image_dir = real->image_dir,
-		.folder = folder,
+		.run_dir = real->run_dir,
+		.nbd = &real->nbd,
+		.folder = below->place ? below->place : volume_folder(arena, real, uid),
 		.index = index,
 		.found = type_new(arena, &type_LayerFound),
+		.lock = -1,
 	};
 }
 
@@ -88,44 +95,49 @@ static void volume_break(struct HaveVolume *volume, const char *problem)
 	KNOW(volume, HaveVolume, problem, problem);
 }
 
+/* What is wrong with a layer, for people; NULL: nothing. */
+static const char *layer_problem(struct arena *arena, const struct walked *layer, bool missing_below)
+{
+	const struct LayerFound *recorded = layer->job.recorded;
+	const char *what = recorded->path ? recorded->path : recorded->layer;
+	switch (layer->presence) {
+	case LAYER_WRONG:
+		return layer->job.error;
+	case LAYER_LOST:
+		return arena_format(
+			arena, layer->row->makes ? "%s was made and is gone" : "%s is gone", what);
+	case LAYER_THERE:
+		return missing_below ? arena_format(arena, "what %s stands on is missing", what) : NULL;
+	default:
+		return NULL;
+	}
+}
+
 /* Holds the label's chain against the disk. */
-static void chain_observe(
-	struct arena *arena, const struct real *real, const char *folder, struct HaveVolume *volume)
+static void chain_observe(struct arena *arena, const struct real *real, struct HaveVolume *volume)
 {
 	const struct list *chain = &volume->label->chain;
-	struct link below = {0};
-	bool missing = false;
+	const struct walk walk = walk_chain(arena, real, volume->uid, chain, chain->count);
+	bool missing = false, closed = false;
 	KNOW(volume, HaveVolume, state, volume_state_complete);
 	volume->at[HaveVolume_chain] = &mark_observed;
-	for (uint32_t i = 0; i < chain->count; i++) {
-		const struct LayerFound *recorded = chain->item[i];
-		const struct layer_driver *driver = layer_find(recorded->layer);
-		if (!driver) {
-			volume_break(
-				volume, arena_format(arena, "layer %s is not known here", recorded->layer));
+	for (uint32_t i = 0; i < walk.count; i++) {
+		const struct walked *layer = &walk.item[i];
+		const char *problem = layer_problem(arena, layer, missing);
+		if (problem) {
+			volume_break(volume, problem);
 			return;
 		}
-		struct layer_job job = volume_job(arena, real, folder, i);
-		job.below = below;
-		bool there = driver->observe(&job, recorded);
-		if (there && !missing) {
-			list_add(arena, &volume->chain, job.found);
-			below = layer_link(job.found);
+		if (layer->presence == LAYER_THERE && !closed) {
+			list_add(arena, &volume->chain, layer->job.found);
 			continue;
 		}
-		if (job.error)
-			volume_break(volume, job.error);
-		else if (there)
-			volume_break(
-				volume, arena_format(arena, "what %s stands on is missing", recorded->path));
-		else if (KNOWN(recorded, LayerFound, id))
-			volume_break(volume, arena_format(arena, "%s was made and is gone", recorded->path));
-		if (volume->state == volume_state_broken)
-			return;
-		missing = true;
-		below = (struct link){0};
-		KNOW(volume, HaveVolume, state, volume_state_partial);
+		closed |= layer->presence == LAYER_CLOSED || layer->presence == LAYER_HIDDEN;
+		missing |= !layer->made && !(layer->row->binds && !layer->row->makes);
+		KNOW(volume, HaveVolume, state, missing ? volume_state_partial : volume_state_closed);
 	}
+	if (walk.unknown)
+		volume_break(volume, arena_format(arena, "layer %s is not known here", walk.unknown));
 }
 
 static void unlabelled_observe(struct arena *arena, const char *folder, struct HaveVolume *volume)
@@ -168,7 +180,7 @@ static struct HaveVolume *volume_find(struct arena *arena, const struct real *re
 			return NULL;
 		KNOW(volume, HaveVolume, name, label->name);
 		KNOW(volume, HaveVolume, label, label);
-		chain_observe(arena, real, folder, volume);
+		chain_observe(arena, real, volume);
 	}
 	return volume;
 }

@@ -45,7 +45,12 @@ void play_open(struct play *play)
 	play->options.runner = play->runner;
 	play->host = play->driver->open(&play->options, play->report);
 	must(play, play->host, "the host could not be opened");
-	play->storage = storage_real(play->options.state_dir, play->work, owner, play->runner, play->report);
+	play->storage = storage_real(&(struct storage_options){.state_dir = play->options.state_dir,
+					     .run_dir = play->options.run_dir,
+					     .image_dir = play->work,
+					     .owner = owner,
+					     .runner = play->runner},
+		play->report);
 	must(play, play->storage, "storage could not be opened");
 }
 

@@ -25,8 +25,12 @@ static void run(const char *const *argv)
 static struct storage *storage_make(const char *owner)
 {
 	REPORT_SCOPED report = report_new();
-	struct storage *made =
-		storage_real(state, arena_format(arena, "%s/images", scratch), owner, runner, report);
+	struct storage *made = storage_real(&(struct storage_options){.state_dir = state,
+						    .run_dir = arena_format(arena, "%s/run", scratch),
+						    .image_dir = arena_format(arena, "%s/images", scratch),
+						    .owner = owner,
+						    .runner = runner},
+		report);
 	cr_assert_not_null(made);
 	return made;
 }
@@ -747,7 +751,7 @@ Test(storage, a_base_that_is_gone_breaks_the_volume)
 {
 	expect_done(create(overlay_volume(0), 1));
 	cr_assert_eq(unlink(image->path), 0);
-	expect_state(volume_state_broken, "was made and is gone");
+	expect_state(volume_state_broken, "debian.qcow2 is gone");
 	expect_failed(create(overlay_volume(0), 1), OUTCOME_TERMINAL, "is not there");
 	cr_expect(scratch_has(overlay));
 }
@@ -978,15 +982,20 @@ Test(storage, several_actions_end_each_once)
 	cr_expect_eq(runner_busy(runner), 0);
 }
 
+static struct storage *opened_at(const char *state_dir, struct report *report)
+{
+	return storage_real(
+		&(struct storage_options){.state_dir = state_dir, .owner = "default", .runner = runner},
+		report);
+}
+
 Test(storage, a_state_folder_that_cannot_be_used)
 {
 	REPORT_SCOPED report = report_new();
 	scratch_write("file", "");
-	cr_expect_null(
-		storage_real(arena_format(arena, "%s/file", scratch), NULL, "default", runner, report));
-	cr_expect_null(
-		storage_real(arena_format(arena, "%s/file/x", scratch), NULL, "default", runner, report));
-	cr_expect_null(storage_real("state", NULL, "default", runner, report));
+	cr_expect_null(opened_at(arena_format(arena, "%s/file", scratch), report));
+	cr_expect_null(opened_at(arena_format(arena, "%s/file/x", scratch), report));
+	cr_expect_null(opened_at("state", report));
 	cr_expect_eq(report_count(report, SEVERITY_ERROR), 3);
 }
 

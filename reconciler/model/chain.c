@@ -1,0 +1,49 @@
+/* Data only: the rows of schema/layer.def, and their look-ups. */
+#include "model/chain.h"
+#include "base/text.h"
+#include "model/node.h"
+
+const char *const data_text[] = {"nothing", "a file", "a block device", "an export", "a folder"};
+
+enum {
+	ON_NOTHING = 1 << NOTHING_DATA,
+	ON_FILE = 1 << FILE_DATA,
+	ON_DEVICE = 1 << DEVICE_DATA,
+	ON_EXPORT = 1 << EXPORT_DATA,
+};
+enum { NEITHER = 0, MAKES = 1, BINDS = 2 };
+
+const struct layer_row layer_table[Layer_FIELDS] = {
+#define FILE FILE_DATA
+#define DEVICE DEVICE_DATA
+#define EXPORT EXPORT_DATA
+#define PLACE PLACE_DATA
+#define LAYER(key_, takes_, gives_, traits, prose)                                                           \
+	[Layer_##key_] = {.key = #key_,                                                                      \
+		.takes = (takes_),                                                                           \
+		.gives = gives_,                                                                             \
+		.makes = ((traits)&MAKES) != 0,                                                              \
+		.binds = ((traits)&BINDS) != 0},
+#include "schema/layer.def"
+#undef LAYER
+#undef FILE
+#undef DEVICE
+#undef EXPORT
+#undef PLACE
+};
+
+const struct layer_row *layer_row_find(const char *key)
+{
+	for (int i = 0; i < Layer_FIELDS; i++)
+		if (text_equal(layer_table[i].key, key))
+			return &layer_table[i];
+	return NULL;
+}
+
+const struct layer_row *layer_row_of(const struct Layer *layer)
+{
+	for (int i = 0; i < Layer_FIELDS; i++)
+		if (layer->at[i])
+			return layer->at[i] == &mark_broken ? NULL : &layer_table[i];
+	return NULL;
+}

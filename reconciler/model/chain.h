@@ -1,0 +1,22 @@
+/* The table of layers, schema/layer.def: what a layer stands on and gives, what it makes and binds. */
+#pragma once
+#include "model/schema.h"
+
+/* What a chain carries. */
+enum data { NOTHING_DATA, FILE_DATA, DEVICE_DATA, EXPORT_DATA, PLACE_DATA };
+extern const char *const data_text[]; /* "a block device" */
+
+struct layer_row {
+	const char *key;
+	unsigned takes; /* 1 << enum data, or'ed */
+	enum data gives;
+	bool makes; /* something that stays and is ours */
+	bool binds; /* there only while it is open */
+};
+/* By the index of the layer's field in struct Layer. */
+extern const struct layer_row layer_table[Layer_FIELDS];
+
+/* The row of a key; NULL: there is no such layer (a label of a newer xensteer may name one). */
+const struct layer_row *layer_row_find(const char *key);
+/* The row of the one member of a Layer that is set; NULL if none is, or it did not decode. */
+const struct layer_row *layer_row_of(const struct Layer *);

@@ -1,0 +1,5 @@
+/* The layers, by name: each is the last line of its file. */
+#pragma once
+#include "storage/layer.h"
+
+extern const struct layer_driver layer_image, layer_overlay, layer_file;
