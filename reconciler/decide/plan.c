@@ -1,7 +1,7 @@
 /* plan: WANT and HAVE go in, changes with their actions come out, in execution order. The story:
  *
  *   1. volumes that are declared, then domains, each against what was found    plan_volume.c, plan_domain.c
- *   2. what is owned and no longer wanted                                       plan_prune.c
+ *   2. what is owned and no longer wanted                    plan_prune.c, plan_prune_volume.c
  *   3. the digest of all that is gated, then caps and consent                   gate.c
  *   4. stops one after another, actions numbered after what they need, summary  here
  */

@@ -1,6 +1,6 @@
 /* What the parts of plan share. plan.c goes through the objects and puts the result in order; plan_domain.c,
- * plan_volume.c and plan_prune.c make changes with their actions; claims.c answers who writes where; gate.c
- * decides what needs consent. Internal to decide/. */
+ * plan_volume.c, plan_prune.c and plan_prune_volume.c make changes with their actions; claims.c answers who
+ * writes where; gate.c decides what needs consent. Internal to decide/. */
 #pragma once
 #include "decide/plan.h"
 
@@ -118,6 +118,21 @@ const char *volume_words(struct arena *, const struct wanted_volume *);
 
 /* Owned domains and volumes that no manifest wants any more. */
 void plan_prune(struct planner *);
+/* Of it, a volume that nothing wants. */
+void prune_volume(struct planner *, const struct HaveVolume *);
+/* The inline volumes of a domain that goes, after `gone`: deleted or kept as their label says; change->detail
+ * tells which. */
+void prune_inline_volumes(struct planner *, struct change *, const struct HaveDomain *, struct draft *gone);
+/* The folder of manifests that a record's source names, if it is one of those that were given; or NULL. */
+const struct source_root *prune_root(const struct planner *, const char *source);
+/* Why nothing of this root is pruned, or NULL. */
+const char *prune_root_obstacle(struct planner *, const struct source_root *);
+/* The object stays, for this reason, and that is a limit, no error. */
+void prune_keep(struct planner *, struct change *, const char *reason);
+/* The same because of its root: so does all else of that root. */
+void prune_block(struct planner *, struct change *, const char *reason);
+/* What a domain that was found is called. */
+const char *domain_words(const struct HaveDomain *);
 /* Is it a domain of ours: owned, and not by a mark that names another owner (a snapshot may be of another's
  * objects)? */
 bool owns_domain(const struct planner *, const struct HaveDomain *);
