@@ -231,7 +231,7 @@ static void settle(struct batch *batch, const struct finished *result)
 		fail(batch, task, result);
 		return;
 	}
-	if (result->link.path && action->volume)
+	if (result->link.path && action->volume && verb_table[action->verb].stage == STAGE_DISKS)
 		links_set(&batch->links, action->volume->uid, &result->link);
 	if (batch->executing->executor.state_dir && verb_table[action->verb].forgets &&
 		!record_remove(batch->executing->executor.state_dir, action->uid))

@@ -2,6 +2,7 @@
  * found, ours or not, with the layers below them, and disks of all domains that are wanted. One writer, or
  * readers: never both, never two writers; neither xl's block script nor QEMU keeps that (docs/xen.md). */
 #include "decide/planner.h"
+#include "model/chain.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,13 +40,22 @@ static const char *volume_key(const struct planner *planner, const struct wanted
 	return have && have_volume_link(have, &link) && link.id ? link.id : volume->uid;
 }
 
-/* Layers below the top are read. */
+/* Layers below the top. What an overlay stands on is read; what carries the data of a layer that writes is
+ * written, and so is whatever carries a mounted filesystem. */
 static void claim_below(struct claims *claims, const struct HaveVolume *volume, struct claim by)
 {
-	by.writes = false;
-	for (uint32_t i = 0; i + 1 < volume->chain.count; i++) {
-		by.key = ((struct LayerFound *)volume->chain.item[i])->id;
-		claim(claims, &by);
+	const struct layer_row *above = NULL;
+	for (uint32_t i = volume->chain.count; i-- > 0;) {
+		const struct LayerFound *layer = volume->chain.item[i];
+		const struct layer_row *row = layer_row_find(layer->layer);
+		if (above == &layer_table[Layer_overlay] || row == &layer_table[Layer_image])
+			by.writes = false;
+		else if (above == &layer_table[Layer_filesystem])
+			by.writes = true;
+		by.key = layer->id;
+		if (above)
+			claim(claims, &by);
+		above = row;
 	}
 }
 

@@ -1,6 +1,7 @@
 /* Volumes that are there against the chain that is wanted: the layers that the label recorded, one by one.
  * Nothing here is changed in this version; every difference says so, at its line. */
 #include "decide/diff.h"
+#include "model/chain.h"
 #include "model/effect.h"
 #include <string.h>
 
@@ -25,6 +26,24 @@ static void diff_size(struct arena *arena, struct list *out, const char *path, c
 					    : "shrinking a volume is refused: it would cut off data";
 }
 
+/* Another export, group, device, partition or kind of filesystem. */
+static void diff_source(struct arena *arena, const struct wanted_volume *volume, uint32_t index,
+	const struct LayerFound *have, const char *prefix, struct list *out)
+{
+	const struct Layer *want = volume->chain.item[index];
+	const bool block = want->at[Layer_block] != NULL;
+	const char **texts = arena_array(arena, const char *, 2);
+	texts[0] = block ? want->block->path : layer_source(arena, want);
+	texts[1] = block ? have->path : have->source;
+	if (text_equal(texts[0], texts[1]))
+		return;
+	struct difference *difference = add(arena, out,
+		arena_format(arena, "%s.chain[%u].%s", prefix, index, layer_row_of(want)->key),
+		&type_LayerFound.fields[LayerFound_source], texts[0] ? &texts[0] : NULL,
+		texts[1] ? &texts[1] : NULL, volume->at, level_data_loss);
+	difference->refused = "it would be another volume: give it another name or vdev";
+}
+
 /* An overlay keeps the base that it was made on (`onImageChange: keep`): another image in the chain is no
  * difference. */
 static void diff_layer(struct arena *arena, const struct wanted_volume *volume, uint32_t index,
@@ -35,6 +54,11 @@ static void diff_layer(struct arena *arena, const struct wanted_volume *volume, 
 		diff_size(arena, out, arena_format(arena, "%s.chain[%u].overlay.size", prefix, index),
 			&type_OverlayLayer.fields[OverlayLayer_size], &want->overlay->size, &have->size,
 			want->overlay->at[OverlayLayer_size]);
+	if (want->lvm && KNOWN(have, LayerFound, size))
+		diff_size(arena, out, arena_format(arena, "%s.chain[%u].lvm.size", prefix, index),
+			&type_LvmLayer.fields[LvmLayer_size], &want->lvm->size, &have->size,
+			want->lvm->at[LvmLayer_size]);
+	diff_source(arena, volume, index, have, prefix, out);
 	if (!want->file)
 		return;
 	if (want->file->at[FileLayer_size] && KNOWN(have, LayerFound, size))

@@ -1,9 +1,11 @@
 /* plan: WANT and HAVE go in, changes with their actions come out, in execution order. The story:
  *
  *   1. volumes that are declared, then domains, each against what was found    plan_volume.c, plan_domain.c
- *   2. what is owned and no longer wanted                    plan_prune.c, plan_prune_volume.c
- *   3. the digest of all that is gated, then caps and consent                   gate.c
- *   4. stops one after another, actions numbered after what they need, summary  here
+ *   2. what is owned and no longer wanted                                       plan_prune.c,
+ * plan_prune_volume.c
+ *   3. volumes that are bound though nobody has them                            plan_close.c
+ *   4. the digest of all that is gated, then caps and consent                   gate.c
+ *   5. stops one after another, actions numbered after what they need, summary  here
  */
 #include "decide/planner.h"
 #include <stdlib.h>
@@ -140,6 +142,14 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 		planner.volumes[i].volume = want->volumes.item[i];
 		planner.volumes[i].have = have_volume(have, planner.volumes[i].volume->uid);
 	}
+	for (uint32_t i = 0; i < want->domains.count; i++) {
+		const struct wanted_domain *domain = want->domains.item[i];
+		for (uint32_t k = 0; domain->spec->power != power_Stopped && k < domain->disks.count; k++) {
+			const struct wanted_disk *disk = domain->disks.item[k];
+			if (disk->volume)
+				volume_plan_of(&planner, disk->volume)->used = true;
+		}
+	}
 	find_unwanted(&planner);
 	find_undescribed(&planner);
 	planner.claims = claims_make(&planner);
@@ -158,6 +168,7 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 		drop_last_empty(&planner);
 	}
 	plan_prune(&planner);
+	plan_close(&planner);
 	gate_digest(&planner);
 	gate_removals(&planner);
 	drop_empty(plan);

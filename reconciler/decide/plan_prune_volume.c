@@ -4,12 +4,14 @@
  * only where their label says reclaim Delete, and never one that dom0 has, that is protected, or that is not
  * what its label says. */
 #include "decide/planner.h"
+#include "model/chain.h"
 #include <string.h>
 
 /* A volume's own: an image or a device below is not, others may have it. */
 static bool is_own(const struct LayerFound *layer)
 {
-	return !text_equal(layer->layer, "image") && !text_equal(layer->layer, "block");
+	const struct layer_row *row = layer_row_find(layer->layer);
+	return row && (row->makes || row->binds);
 }
 
 static bool is_of_volume(const struct Disk *disk, const struct HaveVolume *volume)
@@ -44,12 +46,6 @@ static struct draft *taking_away(
 	return NULL;
 }
 
-/* Who keeps a volume that nothing wants. */
-struct holder {
-	const struct HaveDomain *domain; /* NULL: nobody */
-	bool surely;                     /* it has the volume; else its disks are not known */
-};
-
 /* Does this domain keep it? What takes it away is added to `after`. */
 static bool keeps(struct planner *planner, const struct HaveVolume *volume, const struct HaveDomain *domain,
 	struct list *after)
@@ -60,9 +56,7 @@ static bool keeps(struct planner *planner, const struct HaveVolume *volume, cons
 	return !draft;
 }
 
-/* A domain that has the volume, or may have it, and keeps it. `except` (may be NULL) is not asked. The
- * actions that take it from the others are added to `after`. */
-static struct holder holder_of(struct planner *planner, const struct HaveVolume *volume,
+struct holder volume_holder(struct planner *planner, const struct HaveVolume *volume,
 	const struct HaveDomain *except, struct list *after)
 {
 	for (uint32_t i = 0; i < volume->chain.count; i++) {
@@ -84,12 +78,23 @@ static struct holder holder_of(struct planner *planner, const struct HaveVolume 
 	return (struct holder){0};
 }
 
+/* Does dom0 use something of it because the volume itself is mounted? */
+static bool is_its_own(const struct HaveVolume *volume, const struct HostUse *use)
+{
+	for (uint32_t i = 0; use->place && i < volume->chain.count; i++)
+		if (text_equal(((const struct LayerFound *)volume->chain.item[i])->path, use->place))
+			return true;
+	return false;
+}
+
 /* Why this volume must not be deleted, whoever asks for it; NULL: it may. */
 static const char *volume_obstacle(struct planner *planner, const struct HaveVolume *volume)
 {
 	const struct list *uses = &planner->have->found->uses;
 	for (uint32_t i = 0; i < uses->count; i++) {
 		const struct HostUse *use = uses->item[i];
+		if (is_its_own(volume, use))
+			continue;
 		for (uint32_t k = 0; k < volume->chain.count; k++) {
 			const struct LayerFound *layer = volume->chain.item[k];
 			if (is_own(layer) && use->id && text_equal(use->id, layer->id))
@@ -106,9 +111,10 @@ static const char *volume_obstacle(struct planner *planner, const struct HaveVol
 static struct draft *draft_remove(
 	struct planner *planner, struct change *change, const struct HaveVolume *volume, struct draft *after)
 {
+	struct draft *closed = draft_closes(planner, change, volume, after);
 	struct draft *remove = draft_add(planner, change, verb_volume_remove,
 		arena_format(planner->arena, "Volume/%s", volume->name ? volume->name : volume->uid),
-		volume->name ? volume->name : volume->uid, NULL, after);
+		volume->name ? volume->name : volume->uid, NULL, closed);
 	remove->action.have_volume = volume;
 	remove->action.uid = volume->uid;
 	if (change->blast < level_data_loss)
@@ -135,7 +141,7 @@ void prune_inline_volumes(
 		const struct Label *label = volume->label;
 		const char *name = volume->name ? volume->name : volume->uid;
 		struct list others = {0};
-		const struct holder holder = holder_of(planner, volume, have, &others);
+		const struct holder holder = volume_holder(planner, volume, have, &others);
 		const bool asked = KNOWN(label, Label, reclaim) && label->reclaim == reclaim_Delete;
 		const char *obstacle = volume_obstacle(planner, volume);
 		if (asked && !obstacle && wants_volume_named(planner, name)) {
@@ -214,7 +220,7 @@ void prune_volume(struct planner *planner, const struct HaveVolume *volume)
 	change->kind = CHANGE_DESTROY;
 	change->blast = level_data_loss;
 	struct list after = {0}; /* struct draft */
-	const struct holder holder = holder_of(planner, volume, NULL, &after);
+	const struct holder holder = volume_holder(planner, volume, NULL, &after);
 	const char *own = volume_obstacle(planner, volume), *root_says = prune_root_obstacle(planner, root);
 	if (own)
 		prune_keep(planner, change, own);
@@ -229,10 +235,11 @@ void prune_volume(struct planner *planner, const struct HaveVolume *volume)
 			arena_format(planner->arena, "%s has it", domain_words(holder.domain)));
 	else {
 		struct draft *remove = draft_remove(planner, change, volume, NULL);
+		struct draft *first = change->actions.item[0];
 		/* it may be what is left of its domain's removal, which is counted already */
 		remove->action.counted = !(label->domain && removal_is_begun(planner, label->domain));
 		for (uint32_t i = 0; i < after.count; i++)
-			draft_needs(planner, remove, after.item[i]);
+			draft_needs(planner, first, after.item[i]);
 		change->detail = "its image stays";
 		for (uint32_t i = 0; i < volume->chain.count; i++)
 			if (is_own(volume->chain.item[i]))

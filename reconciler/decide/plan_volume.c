@@ -2,6 +2,7 @@
  * volume's actions stand in the change of its domain, a declared one has a change of its own. Images are
  * checked before the first layer that stands on them. */
 #include "decide/planner.h"
+#include "model/chain.h"
 #include "model/quantity.h"
 #include <string.h>
 
@@ -139,54 +140,104 @@ void plan_label(struct planner *planner, struct change *change, const struct vol
 	draft->action.at = volume->at;
 }
 
-static bool owns_artefact(const struct Layer *layer)
+/* A layer that was found; NULL: it is not there, or it was never made. */
+static const struct LayerFound *layer_found(const struct HaveVolume *have, uint32_t index)
 {
-	return layer->overlay || layer->file;
+	return have && KNOWN(have, HaveVolume, state) && have->state != volume_state_broken &&
+			       index < have->chain.count
+		       ? have->chain.item[index]
+		       : NULL;
 }
 
-/* How many layers are there already, counted from the bottom. */
-static uint32_t layers_there(const struct HaveVolume *have)
+/* What one layer still needs. */
+struct need {
+	bool create, open;
+};
+
+static struct need layer_need(const struct volume_plan *plan, uint32_t index)
 {
-	return have && KNOWN(have, HaveVolume, state) && have->state == volume_state_partial
-		       ? have->chain.count
-		       : 0;
+	const struct layer_row *row = layer_row_of(plan->volume->chain.item[index]);
+	const struct LayerFound *found = layer_found(plan->have, index);
+	/* a layer that makes nothing is taken in passing, but a volume of nothing else needs its label, too
+	 */
+	const bool top = index + 1 == plan->volume->chain.count;
+	return (struct need){.create = !found && (row->makes || (top && !row->binds)),
+		.open = row->binds && !(found && KNOWN(found, LayerFound, open) && found->open)};
+}
+
+/* How many layers are gone through from the bottom: all where a guest is to have the volume, else up to the
+ * highest that is to be made. */
+static uint32_t layers_needed(const struct volume_plan *plan)
+{
+	uint32_t count = plan->volume->chain.count;
+	while (!plan->used && count && !layer_need(plan, count - 1).create)
+		count--;
+	return count;
+}
+
+struct layering {
+	struct planner *planner;
+	struct change *change;
+	struct volume_plan *plan;
+	struct draft *last;
+	const struct wanted_image *image; /* at or below the layer */
+};
+
+static void draft_layer(struct layering *layering, enum verb verb, uint32_t index, struct draft *verify)
+{
+	struct planner *planner = layering->planner;
+	const struct volume_plan *plan = layering->plan;
+	const struct wanted_volume *volume = plan->volume;
+	struct draft *draft = draft_add(planner, layering->change, verb,
+		arena_format(planner->arena, "Volume/%s", volume->name), volume->name,
+		arena_format(planner->arena, "(%s)", layer_words(planner->arena, volume->chain.item[index])),
+		layering->last);
+	/* the check of an image stands for itself: volumes of several domains wait for it */
+	draft_needs(planner, draft, verify);
+	draft->action.volume = volume;
+	draft->action.have_volume = plan->have;
+	draft->action.uid = volume->uid;
+	draft->action.layer = index;
+	draft->action.image = layering->image;
+	draft->action.label = label_of(planner, plan);
+	draft->action.at = volume->at;
+	layering->last = draft;
+}
+
+/* What was opened only to make something above is closed again. */
+static void draft_closing(struct layering *layering, uint32_t count)
+{
+	while (count-- > 0)
+		if (layer_row_of(layering->plan->volume->chain.item[count])->binds)
+			draft_layer(layering, verb_volume_close, count, NULL);
 }
 
 static void draft_layers(
 	struct planner *planner, struct change *change, struct volume_plan *plan, struct draft *after)
 {
 	const struct wanted_volume *volume = plan->volume;
-	const char *object = arena_format(planner->arena, "Volume/%s", volume->name);
-	const struct wanted_image *image = NULL;
-	struct draft *last = after, *verify = NULL;
-	for (uint32_t i = 0; i < volume->chain.count && !plan->blocked; i++)
+	const uint32_t needed = layers_needed(plan);
+	struct layering layering = {planner, change, plan, after, NULL};
+	struct draft *verify = NULL;
+	for (uint32_t i = 0; i < needed && !plan->blocked; i++)
 		plan->blocked = image_obstacle(planner, volume->chain.item[i]);
 	if (plan->blocked)
 		return;
-	for (uint32_t i = 0; i < volume->chain.count; i++) {
+	for (uint32_t i = 0; i < needed; i++) {
 		const struct Layer *layer = volume->chain.item[i];
 		if (layer->image) {
-			image = want_image(planner->want, layer->image->name);
-			verify = plan_image(planner, change, image);
+			layering.image = want_image(planner->want, layer->image->name);
+			verify = plan_image(planner, change, layering.image);
 		}
-		/* a layer that makes nothing is taken in passing, but a volume of nothing else needs its
-		 * label, too */
-		bool top = i + 1 == volume->chain.count;
-		if ((!owns_artefact(layer) && !top) || i < layers_there(plan->have))
-			continue;
-		last = draft_add(planner, change, verb_volume_create, object, volume->name,
-			arena_format(planner->arena, "(%s)", layer_words(planner->arena, layer)), last);
-		/* the check of an image stands for itself: volumes of several domains wait for it */
-		draft_needs(planner, last, verify);
-		last->action.volume = volume;
-		last->action.have_volume = plan->have;
-		last->action.uid = volume->uid;
-		last->action.layer = i;
-		last->action.image = image;
-		last->action.label = label_of(planner, plan);
-		last->action.at = volume->at;
+		const struct need need = layer_need(plan, i);
+		if (need.create)
+			draft_layer(&layering, verb_volume_create, i, verify);
+		if (need.open)
+			draft_layer(&layering, verb_volume_open, i, verify);
 	}
-	plan->last = last != after ? last : NULL;
+	plan->last = layering.last != after ? layering.last : NULL;
+	if (plan->last && !plan->used)
+		draft_closing(&layering, needed);
 	plan->ready = true;
 }
 
@@ -221,7 +272,7 @@ static const char *begun_otherwise(struct planner *planner, const struct volume_
 {
 	struct list differences = {0};
 	/* where nothing is made yet, the label may still be written anew */
-	if (layers_there(plan->have) && plan->have->label && KNOWN(plan->have->label, Label, chain))
+	if (layer_found(plan->have, 0) && plan->have->label && KNOWN(plan->have->label, Label, chain))
 		diff_volume(
 			planner->arena, planner->want, planner->have, plan->volume, plan->have, &differences);
 	for (uint32_t i = 0; i < differences.count; i++) {
@@ -253,8 +304,10 @@ struct volume_plan *plan_volume(struct planner *planner, struct change *change,
 		 plan->have->state == volume_state_complete) {
 		plan->blocked = base_changed(planner, plan->have);
 		plan->ready = !plan->blocked;
-	} else if (plan->have && KNOWN(plan->have, HaveVolume, state) &&
-		   plan->have->state == volume_state_broken)
+	} else if (plan->have && plan->have->state == volume_state_closed &&
+		   base_changed(planner, plan->have))
+		plan->blocked = base_changed(planner, plan->have);
+	else if (plan->have && plan->have->state == volume_state_broken)
 		plan->blocked = arena_format(planner->arena,
 			"volume %s is there but not what its volume.json says; it is not touched",
 			volume->name);

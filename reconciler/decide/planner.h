@@ -17,6 +17,7 @@ struct draft {
 struct volume_plan {
 	const struct wanted_volume *volume;
 	const struct HaveVolume *have;
+	bool used; /* a wanted domain that is not Stopped has it */
 	bool planned;
 	bool ready;          /* it is there, or `last` makes it so */
 	struct draft *last;  /* the action after which it is there; NULL: it is there already */
@@ -110,6 +111,12 @@ void plan_declared_volume(struct planner *, const struct wanted_volume *);
 /* Makes sure of a volume that a domain needs, drafting what is missing into `change`, after `after`. */
 struct volume_plan *plan_volume(
 	struct planner *, struct change *, const struct wanted_volume *, struct draft *after);
+/* Volumes of ours that are bound though no guest has them, and none is to: closed, from the top. After all
+ * else. */
+void plan_close(struct planner *);
+/* Closes all of a volume that is open, after `after` (may be NULL). The last draft; `after` where nothing is
+ * open. */
+struct draft *draft_closes(struct planner *, struct change *, const struct HaveVolume *, struct draft *after);
 /* A volume that is there and whose label says something else than is wanted of it (reclaim, protection, name,
  * source): an action that writes it. */
 void plan_label(struct planner *, struct change *, const struct volume_plan *);
@@ -118,6 +125,15 @@ const char *volume_words(struct arena *, const struct wanted_volume *);
 
 /* Owned domains and volumes that no manifest wants any more. */
 void plan_prune(struct planner *);
+/* Who keeps a volume that nothing wants. */
+struct holder {
+	const struct HaveDomain *domain; /* NULL: nobody */
+	bool surely;                     /* it has the volume; else its disks are not known */
+};
+/* A domain that has the volume, or may have it, and keeps it. `except` (may be NULL) is not asked. The
+ * actions that take it from the others are added to `after` (struct draft). */
+struct holder volume_holder(
+	struct planner *, const struct HaveVolume *, const struct HaveDomain *except, struct list *after);
 /* Of it, a volume that nothing wants. */
 void prune_volume(struct planner *, const struct HaveVolume *);
 /* The inline volumes of a domain that goes, after `gone`: deleted or kept as their label says; change->detail

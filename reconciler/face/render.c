@@ -12,7 +12,9 @@ static bool future_link(const struct session *session, const struct wanted_volum
 	const uint32_t top = volume->chain.count - 1;
 	const struct Layer *layer = volume->chain.item[top];
 	const char *key = layer_key(layer);
+	const struct layer_row *row = layer_row_of(layer);
 	const struct wanted_image *image;
+	const char *place = "";
 
 	if (layer->at[Layer_image]) {
 		image = want_image(session->want, layer->image->name);
@@ -21,9 +23,22 @@ static bool future_link(const struct session *session, const struct wanted_volum
 		*link = (struct link){.path = image->path, .format = image->format};
 		return true;
 	}
+	if (layer->at[Layer_block]) {
+		*link = (struct link){.path = layer->block->path, .block = true};
+		return true;
+	}
+	if (row->gives == DEVICE_DATA) {
+		/* which one it is is chosen when it is opened */
+		*link = (struct link){
+			.block = true, .path = arena_format(session->arena, "/not-yet-open/%s", volume->uid)};
+		return true;
+	}
+	for (uint32_t i = 0; i < top; i++)
+		if (((const struct Layer *)volume->chain.item[i])->at[Layer_filesystem])
+			place = arena_format(session->arena, "%u-filesystem/", i);
 	*link = (struct link){.format = layer->at[Layer_overlay] ? disk_format_qcow2 : layer->file->format};
-	link->path = arena_format(session->arena, "%s/volumes/%s/%u-%s.%s", session->state_dir, volume->uid,
-		top, key, choice_disk_format[link->format]);
+	link->path = arena_format(session->arena, "%s/volumes/%s/%s%u-%s.%s", session->state_dir, volume->uid,
+		place, top, key, choice_disk_format[link->format]);
 	return true;
 }
 

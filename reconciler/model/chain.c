@@ -47,3 +47,24 @@ const struct layer_row *layer_row_of(const struct Layer *layer)
 			return layer->at[i] == &mark_broken ? NULL : &layer_table[i];
 	return NULL;
 }
+
+const char *layer_source(struct arena *arena, const struct Layer *layer)
+{
+	if (layer->at[Layer_lvm])
+		return layer->lvm->thinPool
+			       ? arena_format(arena, "%s/%s", layer->lvm->group, layer->lvm->thinPool)
+			       : layer->lvm->group;
+	if (layer->at[Layer_nbd])
+		return layer->nbd->uri;
+	if (layer->at[Layer_loop])
+		return layer->loop->offset
+			       ? arena_format(arena, "offset %lld", (long long)layer->loop->offset)
+			       : NULL;
+	if (layer->at[Layer_partition])
+		return arena_format(arena, "partition %lld", (long long)layer->partition->number);
+	if (layer->at[Layer_filesystem])
+		return choice_filesystem[layer->filesystem->type];
+	if (layer->at[Layer_hlfs])
+		return layer->hlfs->uri;
+	return NULL;
+}

@@ -18,5 +18,8 @@ extern const struct layer_row layer_table[Layer_FIELDS];
 
 /* The row of a key; NULL: there is no such layer (a label of a newer xensteer may name one). */
 const struct layer_row *layer_row_find(const char *key);
+/* What a layer is taken from, as LayerFound.source has it; NULL: it is taken from nothing but what is below.
+ */
+const char *layer_source(struct arena *, const struct Layer *);
 /* The row of the one member of a Layer that is set; NULL if none is, or it did not decode. */
 const struct layer_row *layer_row_of(const struct Layer *);

@@ -259,6 +259,29 @@ static bool create_finish(struct work *work)
 	return work_step_end(work) && (work->argv || label_store(work));
 }
 
+/* What is above was made before, and can be seen again now: is it what it was? The volume's link is that of
+ * the topmost layer that is there. */
+static bool open_settle(struct work *work)
+{
+	const struct list *rows = &work->label->chain;
+	const struct walk walk = walk_chain(work->arena, work->real, work->job.uid, rows, rows->count);
+	for (uint32_t i = work->job.index; i < walk.count; i++) {
+		const struct walked *layer = &walk.item[i];
+		if (layer->presence == LAYER_WRONG)
+			return work_fail_job(work, &layer->job);
+		if (layer->presence == LAYER_LOST)
+			return work_fail(work, OUTCOME_TERMINAL, broken_hint, "%s is gone",
+				layer->job.recorded->path ? layer->job.recorded->path : layer->row->key);
+	}
+	work->result.link = walk.below;
+	return true;
+}
+
+static bool open_finish(struct work *work)
+{
+	return work_step_end(work) && (work->argv || open_settle(work));
+}
+
 static bool open_begin(struct work *work, const struct action *action)
 {
 	bool again;
@@ -279,7 +302,7 @@ static bool open_begin(struct work *work, const struct action *action)
 		return false;
 	job->found = seen.found;
 	work->step = &driver->open;
-	return work_step_begin(work);
+	return work_step_begin(work) && (work->argv || open_settle(work));
 }
 
 const struct work_verb work_create = {
@@ -293,7 +316,7 @@ const struct work_verb work_create = {
 const struct work_verb work_open = {
 	.verb = verb_volume_open,
 	.begin = open_begin,
-	.finish = work_step_end,
+	.finish = open_finish,
 	.again = work_step_again,
 	.abandon = work_step_abandon,
 };

@@ -118,7 +118,7 @@ static void chain_observe(struct arena *arena, const struct real *real, struct H
 {
 	const struct list *chain = &volume->label->chain;
 	const struct walk walk = walk_chain(arena, real, volume->uid, chain, chain->count);
-	bool missing = false, closed = false;
+	bool missing = false;
 	KNOW(volume, HaveVolume, state, volume_state_complete);
 	volume->at[HaveVolume_chain] = &mark_observed;
 	for (uint32_t i = 0; i < walk.count; i++) {
@@ -128,13 +128,22 @@ static void chain_observe(struct arena *arena, const struct real *real, struct H
 			volume_break(volume, problem);
 			return;
 		}
-		if (layer->presence == LAYER_THERE && !closed) {
-			list_add(arena, &volume->chain, layer->job.found);
+		struct LayerFound *found = layer->job.found;
+		const bool there = layer->presence == LAYER_THERE;
+		missing |= !there && (layer->row->makes ? !layer->made : !layer->row->binds);
+		if (missing) {
+			KNOW(volume, HaveVolume, state, volume_state_partial);
 			continue;
 		}
-		closed |= layer->presence == LAYER_CLOSED || layer->presence == LAYER_HIDDEN;
-		missing |= !layer->made && !(layer->row->binds && !layer->row->makes);
-		KNOW(volume, HaveVolume, state, missing ? volume_state_partial : volume_state_closed);
+		if (!there) {
+			found = object_copy(arena, &type_LayerFound, layer->job.recorded);
+			found->at[LayerFound_id] = NULL;
+			found->id = NULL;
+			KNOW(volume, HaveVolume, state, volume_state_closed);
+		}
+		if (layer->row->binds)
+			KNOW(found, LayerFound, open, there);
+		list_add(arena, &volume->chain, found);
 	}
 	if (walk.unknown)
 		volume_break(volume, arena_format(arena, "layer %s is not known here", walk.unknown));

@@ -8,7 +8,7 @@ static void look(struct walked *layer, bool whole)
 	const struct layer_driver *driver = layer->driver;
 	const bool recorded = KNOWN(job->recorded, LayerFound, id);
 	layer->made = layer->row->makes && recorded;
-	if (!whole && (layer->row->binds || job->below.place)) {
+	if (!whole && (layer->row->binds || (layer->row->makes && job->below.place))) {
 		layer->presence = LAYER_HIDDEN;
 		return;
 	}

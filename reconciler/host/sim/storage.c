@@ -1,13 +1,14 @@
 /* Simulated storage: volumes are entries of the world, made layer by layer under a label that says what they
  * will be, like those of real storage. Ids are made up, and stay: "sim:1:N" of what was made here, "sim:2:N"
  * of images and "sim:3:N" of devices, whose N follows from the path. */
-#include "host/sim/world.h"
+#include "host/sim/storage.h"
+#include "model/chain.h"
 #include "model/quantity.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAYER_MS = 200, REMOVE_MS = 200, VERIFY_MS = 1000, RECORD_MS = 100 };
+enum { LAYER_MS = 200, OPEN_MS = 100, REMOVE_MS = 200, VERIFY_MS = 1000, RECORD_MS = 100 };
 static const int64_t image_size = 2 * GiB;
 
 static struct world *world_of_storage(const struct storage *storage)
@@ -28,7 +29,7 @@ static struct sim_volume *volume_find(const struct world *world, const char *uid
 	return NULL;
 }
 
-static const char *id_of_path(struct arena *arena, int kind, const char *path)
+const char *sim_id_of_path(struct arena *arena, int kind, const char *path)
 {
 	uint32_t hash = 2166136261;
 	for (; path && *path; path++)
@@ -75,7 +76,7 @@ static struct HaveImage *image_found(
 	if (!KNOWN(image, HaveImage, size))
 		KNOW(image, HaveImage, size, image_size);
 	if (!KNOWN(image, HaveImage, id))
-		KNOW(image, HaveImage, id, id_of_path(arena, 2, want->path));
+		KNOW(image, HaveImage, id, sim_id_of_path(arena, 2, want->path));
 	if (!KNOWN(image, HaveImage, changed))
 		KNOW(image, HaveImage, changed, arena_format(arena, "%" PRId64 "@0.0", image->size));
 	return image;
@@ -111,78 +112,6 @@ static void verify_effect(struct world *world, struct op *op)
 
 /* Volumes. */
 
-static int layer_kind(const struct Layer *layer)
-{
-	for (int i = 0; i < Layer_FIELDS; i++)
-		if (layer->at[i])
-			return i;
-	return -1;
-}
-
-static const char *layer_path(struct arena *arena, const char *uid, uint32_t index, const char *ending)
-{
-	return arena_format(arena, "/sim/volumes/%s/%" PRIu32 "-%s", uid, index, ending);
-}
-
-/* What an image is now: a base has changed where that differs from what was written at creation. */
-static void image_stamp(struct arena *arena, const struct HaveImage *image, struct LayerFound *layer)
-{
-	layer->at[LayerFound_baseId] = layer->at[LayerFound_digest] = NULL;
-	if (image->id && image->changed)
-		KNOW(layer, LayerFound, baseId, arena_format(arena, "%s %s", image->id, image->changed));
-	if (image->digest)
-		KNOW(layer, LayerFound, digest, image->digest);
-}
-
-/* A layer as it will be; `below` NULL for the first. False where such layers are not simulated. */
-static bool layer_expect(struct arena *arena, const struct wanted_volume *volume, uint32_t index,
-	const struct HaveImage *base, const struct LayerFound *below, struct LayerFound *found)
-{
-	const struct Layer *want = volume->chain.item[index];
-	int kind = layer_kind(want);
-	if (kind < 0)
-		return false;
-	KNOW(found, LayerFound, layer, type_Layer.fields[kind].key);
-	if (want->image) {
-		KNOW(found, LayerFound, base, arena_text(arena, want->image->name));
-		if (!base)
-			return true;
-		KNOW(found, LayerFound, path, base->path);
-		KNOW(found, LayerFound, format, base->format);
-		KNOW(found, LayerFound, size, base->size);
-		KNOW(found, LayerFound, id, base->id);
-		image_stamp(arena, base, found);
-		return true;
-	}
-	if (kind == Layer_overlay) {
-		int64_t size = KNOWN(want->overlay, OverlayLayer, size) ? want->overlay->size
-			       : below                                  ? below->size
-									: 0;
-		KNOW(found, LayerFound, path, layer_path(arena, volume->uid, index, "overlay.qcow2"));
-		KNOW(found, LayerFound, format, disk_format_qcow2);
-		KNOW(found, LayerFound, size, size);
-		if (below && below->base)
-			KNOW(found, LayerFound, base, below->base);
-		if (base)
-			image_stamp(arena, base, found);
-		return true;
-	}
-	if (kind == Layer_file) {
-		const char *ending = want->file->format == disk_format_qcow2 ? "file.qcow2" : "file.raw";
-		KNOW(found, LayerFound, path, layer_path(arena, volume->uid, index, ending));
-		KNOW(found, LayerFound, format, want->file->format);
-		KNOW(found, LayerFound, size, want->file->size);
-		return true;
-	}
-	if (kind == Layer_block) {
-		KNOW(found, LayerFound, path, arena_text(arena, want->block->path));
-		KNOW(found, LayerFound, format, disk_format_raw);
-		KNOW(found, LayerFound, id, id_of_path(arena, 3, want->block->path));
-		return true;
-	}
-	return false;
-}
-
 /* What the plan writes on the volume; its chain is ours to say. */
 static void label_prepare(
 	struct world *world, struct op *op, const struct action *action, const struct links *links)
@@ -200,6 +129,7 @@ static void create_prepare(
 	const struct wanted_volume *volume = action->volume;
 	struct HaveImage *base = NULL;
 	struct LayerFound *below = NULL;
+	const char *place = NULL;
 	op->layer = action->layer;
 	label_prepare(world, op, action, links);
 	for (uint32_t i = 0; i < volume->chain.count; i++) {
@@ -211,11 +141,9 @@ static void create_prepare(
 		else if (want->image)
 			base = image_row(world, want->image->name);
 		struct LayerFound *found = arena_make(op->arena, struct LayerFound);
-		if (!layer_expect(op->arena, volume, i, base, below, found)) {
-			op_fail(op, OUTCOME_TERMINAL, "say sim.storage: real",
-				"layer %" PRIu32 " of %s cannot be simulated", i, volume->name);
-			return;
-		}
+		layer_expect(op->arena, volume, i, base, below, place, found);
+		if (want->filesystem)
+			place = found->path;
 		list_add(op->arena, &op->label->chain, found);
 		below = found;
 	}
@@ -232,6 +160,17 @@ static void create_prepare(
 			op_fail(op, OUTCOME_TERMINAL, "copy it to the image folder", "image %s is not there",
 				want->image->name);
 	}
+}
+
+static bool guest_holds_path(const struct world *world, const char *path)
+{
+	for (uint32_t i = 0; path && i < world->guest_count; i++) {
+		const struct DomainSpec *spec = world->guests[i]->have->spec;
+		for (uint32_t k = 0; spec && k < spec->disks.count; k++)
+			if (text_equal(((const struct Disk *)spec->disks.item[k])->target, path))
+				return true;
+	}
+	return false;
 }
 
 static struct sim_volume *volume_begin(struct world *world, const struct op *op)
@@ -253,49 +192,126 @@ static struct sim_volume *volume_begin(struct world *world, const struct op *op)
 	return volume;
 }
 
-static struct link link_of(const struct LayerFound *layer)
+static void know_link(struct op *op, const struct sim_volume *volume)
 {
-	return (struct link){.path = layer->path,
-		.id = layer->id,
-		.format = (enum disk_format)layer->format,
-		.block = text_equal(layer->layer, "block"),
-		.size = layer->size};
+	const struct LayerFound *top = NULL;
+	const struct list *chain = &volume->have->chain;
+	for (uint32_t i = 0; i < chain->count && layer_is_open(chain->item[i]); i++)
+		top = chain->item[i];
+	if (!top || sim_row(top)->gives == PLACE_DATA)
+		return;
+	op->link = (struct link){.path = arena_text(op->arena, top->path),
+		.id = arena_text(op->arena, top->id),
+		.format = (enum disk_format)top->format,
+		.block = sim_row(top)->gives == DEVICE_DATA,
+		.size = top->size};
 }
 
 /* Images and devices are there without being made: the first layer that is made stands on them. */
 static bool is_found_there(const struct LayerFound *layer)
 {
-	return text_equal(layer->layer, "image") || text_equal(layer->layer, "block");
+	const struct layer_row *row = sim_row(layer);
+	return !row->makes && !row->binds;
 }
 
-static void layer_add(struct world *world, struct sim_volume *volume, const struct LayerFound *expected)
+static struct LayerFound *layer_add(
+	struct world *world, struct sim_volume *volume, const struct LayerFound *expected)
 {
 	struct HaveVolume *have = volume->have;
 	struct LayerFound *layer = object_copy(volume->arena, &type_LayerFound, expected);
 	if (!KNOWN(layer, LayerFound, id))
 		KNOW(layer, LayerFound, id, arena_format(volume->arena, "sim:1:%" PRId64, world->next_id++));
+	if (sim_row(layer)->binds)
+		KNOW(layer, LayerFound, open, false);
 	list_add(volume->arena, &have->chain, layer);
 	if (have->chain.count == have->label->chain.count)
 		KNOW(have, HaveVolume, state, volume_state_complete);
+	return layer;
+}
+
+/* What the wanted layer stands on: there and open. What is there without being made is taken in passing.
+ * NULL, and the op has failed, where it is not. */
+static struct sim_volume *below_taken(struct world *world, struct op *op)
+{
+	const struct sim_volume *there = volume_find(world, op->uid);
+	const uint32_t count = there ? there->have->chain.count : 0;
+	for (uint32_t i = 0; i < op->layer; i++)
+		if (i < count ? !layer_is_open(there->have->chain.item[i])
+			      : !is_found_there(op->label->chain.item[i])) {
+			op_fail(op, OUTCOME_TRANSIENT, NULL, "the layer below is not %s",
+				i < count ? "open" : "there");
+			return NULL;
+		}
+	struct sim_volume *volume = volume_begin(world, op);
+	for (uint32_t i = count; i < op->layer; i++)
+		layer_add(world, volume, op->label->chain.item[i]);
+	return volume;
 }
 
 static void create_effect(struct world *world, struct op *op)
 {
-	const struct sim_volume *there = volume_find(world, op->uid);
-	uint32_t made = there ? there->have->chain.count : 0;
-	for (uint32_t i = made; i < op->layer; i++)
-		if (!is_found_there(op->label->chain.item[i])) {
-			op_fail(op, OUTCOME_TRANSIENT, NULL, "the layer below is not there");
+	struct sim_volume *volume = below_taken(world, op);
+	if (!volume)
+		return;
+	if (volume->have->chain.count <= op->layer) {
+		layer_add(world, volume, op->label->chain.item[op->layer]);
+		world_acted(world);
+	}
+	know_link(op, volume);
+}
+
+static void open_effect(struct world *world, struct op *op)
+{
+	struct sim_volume *volume = below_taken(world, op);
+	if (!volume)
+		return;
+	const bool there = op->layer < volume->have->chain.count;
+	struct LayerFound *layer = there ? volume->have->chain.item[op->layer] : NULL;
+	if (!layer && sim_row(op->label->chain.item[op->layer])->makes) {
+		op_fail(op, OUTCOME_TERMINAL, NULL, "layer %" PRIu32 " was not made", op->layer);
+		return;
+	}
+	if (!layer)
+		layer = layer_add(world, volume, op->label->chain.item[op->layer]);
+	if (!layer->open && !layer_bind(world, volume->arena, op, layer))
+		return;
+	if (!sim_row(layer)->makes) /* another device is another one */
+		KNOW(layer, LayerFound, id, arena_format(volume->arena, "sim:1:%" PRId64, world->next_id++));
+	world_acted(world);
+	know_link(op, volume);
+}
+
+static void layer_prepare(
+	struct world *world, struct op *op, const struct action *action, const struct links *links)
+{
+	(void)world, (void)links;
+	op->layer = action->layer;
+}
+
+/* A device that a guest has, or that something of its own stands on, stays. */
+static void close_effect(struct world *world, struct op *op)
+{
+	struct sim_volume *volume = volume_find(world, op->uid);
+	if (!volume || op->layer >= volume->have->chain.count)
+		return;
+	const struct list *chain = &volume->have->chain;
+	struct LayerFound *layer = chain->item[op->layer];
+	for (uint32_t i = op->layer + 1; i < chain->count; i++) {
+		const struct LayerFound *above = chain->item[i];
+		if (sim_row(above)->binds && above->open) {
+			op_fail(op, OUTCOME_TRANSIENT, NULL, "layer %" PRIu32 " (%s) is still open", i,
+				above->layer);
 			return;
 		}
-	struct sim_volume *volume = volume_begin(world, op);
-	for (uint32_t i = made; i <= op->layer; i++)
-		layer_add(world, volume, op->label->chain.item[i]);
-	if (made <= op->layer)
-		world_acted(world);
-	op->link = link_of(volume->have->chain.item[op->layer]);
-	op->link.path = arena_text(op->arena, op->link.path);
-	op->link.id = arena_text(op->arena, op->link.id);
+	}
+	for (uint32_t i = op->layer; i < chain->count; i++)
+		if (guest_holds_path(world, ((const struct LayerFound *)chain->item[i])->path)) {
+			op_fail(op, OUTCOME_TRANSIENT, NULL, "%s is in use by a guest",
+				((const struct LayerFound *)chain->item[i])->path);
+			return;
+		}
+	KNOW(layer, LayerFound, open, false);
+	world_acted(world);
 }
 
 /* The label is written, the layer is not there. */
@@ -327,6 +343,14 @@ static void remove_effect(struct world *world, struct op *op)
 	struct sim_volume *volume = volume_find(world, op->uid);
 	if (!volume)
 		return;
+	for (uint32_t k = 0; k < volume->have->chain.count; k++) {
+		const struct LayerFound *layer = volume->have->chain.item[k];
+		if (sim_row(layer)->binds && layer->open) {
+			op_fail(op, OUTCOME_TRANSIENT, NULL, "layer %" PRIu32 " (%s) is still open", k,
+				layer->layer);
+			return;
+		}
+	}
 	uint32_t i = 0;
 	while (world->volumes[i] != volume)
 		i++;
@@ -353,6 +377,11 @@ const struct way storage_ways[VERBS] = {
 		.prepare = create_prepare,
 		.effect = create_effect,
 		.half = create_half},
+	[verb_volume_open] = {.milliseconds = OPEN_MS,
+		.prepare = create_prepare,
+		.effect = open_effect,
+		.half = create_half},
+	[verb_volume_close] = {.milliseconds = OPEN_MS, .prepare = layer_prepare, .effect = close_effect},
 	[verb_volume_record] = {.milliseconds = RECORD_MS, .prepare = label_prepare, .effect = record_effect},
 	[verb_volume_remove] = {.milliseconds = REMOVE_MS, .effect = remove_effect, .half = remove_half},
 };
@@ -388,6 +417,7 @@ static void storage_observe(struct storage *storage, const struct want *want, st
 			continue;
 		struct HaveVolume *copy = object_copy(have->arena, &type_HaveVolume, volume);
 		images_now(world, have->arena, want, copy);
+		layers_seen(copy);
 		list_add(have->arena, &found->volumes, copy);
 	}
 	for (uint32_t i = 0; want && i < want->images.count; i++)

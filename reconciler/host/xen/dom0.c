@@ -70,7 +70,7 @@ static const char *behind_loop(struct arena *arena, const char *root, const char
 	return file ? file : path;
 }
 
-static void know_use(struct have *have, const char *root, const char *device, const char *what, bool writes)
+static void know_use(struct have *have, const char *root, const char *device, const char *place, bool writes)
 {
 	const char *path = behind_loop(have->arena, root, device), *id = path_id(have->arena, path);
 	if (!id)
@@ -78,7 +78,10 @@ static void know_use(struct have *have, const char *root, const char *device, co
 	struct HostUse *use = type_new(have->arena, &type_HostUse);
 	KNOW(use, HostUse, id, id);
 	KNOW(use, HostUse, path, arena_text(have->arena, path));
-	KNOW(use, HostUse, what, what);
+	KNOW(use, HostUse, what,
+		place ? arena_format(have->arena, "mounted on %s", place) : "it swaps there");
+	if (place)
+		KNOW(use, HostUse, place, arena_text(have->arena, place));
 	KNOW(use, HostUse, writes, writes);
 	list_add(have->arena, &have->found->uses, use);
 	have->found->at[Observation_uses] = &mark_observed;
@@ -104,7 +107,7 @@ static void know_mount(struct have *have, const char *root, char *line)
 	unescape(field[4]);
 	/* a mount that is read-only here may still be written through another one of the same filesystem */
 	const bool writes = !behind || strncmp(behind, "ro", 2) != 0;
-	know_use(have, root, device, arena_format(have->arena, "mounted on %s", field[4]), writes);
+	know_use(have, root, device, field[4], writes);
 }
 
 static void know_swap(struct have *have, const char *root, char *line)
@@ -113,7 +116,7 @@ static void know_swap(struct have *have, const char *root, char *line)
 	if (!device || *device != '/')
 		return;
 	unescape(device);
-	know_use(have, root, device, "it swaps there", true);
+	know_use(have, root, device, NULL, true);
 }
 
 static void each_line(struct have *have, const char *root, const char *path,
