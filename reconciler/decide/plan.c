@@ -3,8 +3,8 @@
  *   1. volumes that are declared, then domains, each against what was found    plan_volume.c, plan_domain.c
  *   2. what is owned and no longer wanted                                       plan_prune.c,
  * plan_prune_volume.c
- *   3. volumes that are bound though nobody has them                            plan_close.c
- *   4. the digest of all that is gated, then caps and consent                   gate.c
+ *   3. the digest of all that is gated, then caps and consent                   gate.c
+ *   4. volumes that are bound though nobody has them                            plan_close.c
  *   5. stops one after another, actions numbered after what they need, summary  here
  */
 #include "decide/planner.h"
@@ -168,9 +168,9 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 		drop_last_empty(&planner);
 	}
 	plan_prune(&planner);
-	plan_close(&planner);
 	gate_digest(&planner);
 	gate_removals(&planner);
+	plan_close(&planner); /* what is not removed keeps its volumes open */
 	drop_empty(plan);
 	list_sort(&plan->changes, by_object);
 	stagger(&planner);

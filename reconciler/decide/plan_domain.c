@@ -218,6 +218,17 @@ static bool ours(struct planner *planner, struct change *change, const struct wa
 	return !unsure;
 }
 
+/* What is left half-built goes also where the guest cannot be made anew: it never ran, holds memory and
+ * perhaps disks, and others may wait for those. The change goes on saying what stands in the way. */
+static void bury(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct HaveDomain *have)
+{
+	change->kind = CHANGE_STOP;
+	change->blast = level_none;
+	change->allowed = true;
+	plan_stop(planner, change, domain->name, have, domain->spec->shutdown, NULL);
+}
+
 static void plan_present(struct planner *planner, struct change *change, const struct wanted_domain *domain,
 	const struct HaveDomain *have)
 {
@@ -243,6 +254,8 @@ static void plan_present(struct planner *planner, struct change *change, const s
 						   KNOWN(have, HaveDomain, ended) ? choice_ended[have->ended]
 										  : "reason not known");
 		draft_again(planner, change, domain, have);
+		if (!change->allowed && half_built)
+			bury(planner, change, domain, have);
 		set_blast_of_stop(change, level_none);
 	} else
 		plan_running(planner, change, domain, have);

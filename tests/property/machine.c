@@ -285,7 +285,16 @@ struct plan *machine_plan(
 	struct observer observer = observer_of(machine, applying);
 	const struct plan_options options = {.allow = applying->allow, .prune = true};
 	*have = observe(&observer, want, report);
-	return plan_make(want, *have, &options, report);
+	struct plan *plan = plan_make(want, *have, &options, report);
+	uint32_t shown = 0;
+	for (uint32_t i = 0; i < plan->changes.count; i++)
+		shown += ((const struct change *)plan->changes.item[i])->actions.count;
+	/* what no change shows is never done */
+	if (shown != plan->actions.count) {
+		fprintf(stderr, "a plan holds %u actions, its changes %u\n", plan->actions.count, shown);
+		abort();
+	}
+	return plan;
 }
 
 /* Descriptions. */
@@ -330,6 +339,14 @@ static void forget(cJSON *object, const char *const *keys)
 		cJSON_DeleteItemFromObjectCaseSensitive(object, *keys);
 }
 
+/* Which device is free when one is bound is a matter of order. */
+static void device_canonical(cJSON *object, const char *key)
+{
+	const char *path = text_at(object, key);
+	if (strncmp(path, "/dev/nbd", 8) == 0 || strncmp(path, "/dev/loop", 9) == 0)
+		cJSON_ReplaceItemInObjectCaseSensitive(object, key, cJSON_CreateString("/dev/some"));
+}
+
 /* Numbers that count up; whether a device is connected is a matter of moments; a QEMU is there or not, by the
  * disks that the guest had when it was created. */
 static void domain_canonical(cJSON *domain)
@@ -340,7 +357,11 @@ static void domain_canonical(cJSON *domain)
 	forget(domain, of_domain);
 	for (int i = 0; i < 2; i++) {
 		cJSON *list = cJSON_GetObjectItemCaseSensitive(spec, i ? "nics" : "disks"), *device;
-		cJSON_ArrayForEach(device, list) forget(device, of_device);
+		cJSON_ArrayForEach(device, list)
+		{
+			forget(device, of_device);
+			device_canonical(device, "target");
+		}
 		sort_elements(list);
 	}
 }
@@ -349,7 +370,11 @@ static void volume_canonical(cJSON *volume)
 {
 	static const char *const of_layer[] = {"id", NULL};
 	cJSON *layer;
-	cJSON_ArrayForEach(layer, cJSON_GetObjectItemCaseSensitive(volume, "chain")) forget(layer, of_layer);
+	cJSON_ArrayForEach(layer, cJSON_GetObjectItemCaseSensitive(volume, "chain"))
+	{
+		forget(layer, of_layer);
+		device_canonical(layer, "path");
+	}
 }
 
 void machine_describe(struct machine *machine, bool foreign, struct buffer *out)

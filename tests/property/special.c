@@ -161,13 +161,63 @@ static void image_write(struct json *json, struct place place, bool alone)
 	json_close(json, '}');
 }
 
+/* A layer without fields, or with its one. */
+static void layer_plain(struct json *json, const char *layer, int64_t number)
+{
+	json_open_object(json, NULL);
+	if (number)
+		json_int(json, layer, number);
+	else {
+		json_open_object(json, layer);
+		json_close(json, '}');
+	}
+	json_close(json, '}');
+}
+
+static void lvm_write(struct json *json, struct place place)
+{
+	json_open_object(json, NULL);
+	json_open_object(json, "lvm");
+	json_text(json, "group", is_chance(place, "group", 2) ? "vg0" : "vg1");
+	json_text(json, "size", "2GiB");
+	json_close(json, '}');
+	json_close(json, '}');
+}
+
+/* A device on a raw file or a logical volume, as chains on which something may stand. */
+static void device_write(struct json *json, struct place place)
+{
+	const unsigned drawn = draw(place, "device", 6);
+	if (drawn == 0) {
+		lvm_write(json, place);
+		return;
+	}
+	json_open_object(json, NULL);
+	json_open_object(json, "file");
+	json_text(json, "size", "3GiB");
+	json_close(json, '}');
+	json_close(json, '}');
+	layer_plain(json, drawn % 2 ? "nbd" : "loop", 0);
+	if (drawn == 5)
+		layer_plain(json, "partition", 2);
+}
+
+/* What a volume stands on may itself be a filesystem on a device; its topmost layer may be shown as a device.
+ */
 static void chain_write(struct json *json, const char *key, struct place place, struct scope *scope)
 {
 	place = chain_place(place);
-	unsigned drawn = draw(place, "chain", 8);
+	const unsigned drawn = draw(place, "chain", 8);
+	const bool deep = drawn > 0 && is_chance(place, "deep", 3);
 	json_open_array(json, key);
+	if (deep && drawn < 7) {
+		device_write(json, place);
+		layer_plain(json, "filesystem", 0);
+	}
 	if (drawn <= 4)
 		image_write(json, place, drawn == 0);
+	else if (deep && drawn == 7)
+		device_write(json, place);
 	else
 		layer_write(json, "file", place, scope);
 	if (drawn >= 1 && drawn <= 5)

@@ -182,6 +182,42 @@ static const char *nothing_is_left_over(struct scene *scene, const struct have *
 	return NULL;
 }
 
+/* Is it for a guest that is to run? */
+static bool is_for_a_guest(const struct want *want, const char *uid)
+{
+	for (uint32_t i = 0; i < want->domains.count; i++) {
+		const struct wanted_domain *domain = want->domains.item[i];
+		for (uint32_t k = 0; domain->spec->power != power_Stopped && k < domain->disks.count; k++) {
+			const struct wanted_disk *disk = domain->disks.item[k];
+			if (disk->volume && text_equal(disk->volume->uid, uid))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A device is bound, or a filesystem mounted, only for a guest; one whose disks are not known may have any.
+ */
+static const char *nothing_is_left_open(struct scene *scene, const struct have *have, const struct plan *plan)
+{
+	for (uint32_t i = 0; i < have->found->domains.count; i++) {
+		const struct DomainSpec *spec =
+			((const struct HaveDomain *)have->found->domains.item[i])->spec;
+		if (!spec || !KNOWN(spec, DomainSpec, disks))
+			return NULL;
+	}
+	for (uint32_t i = 0; i < have->found->volumes.count; i++) {
+		const struct HaveVolume *volume = have->found->volumes.item[i];
+		bool open = false;
+		for (uint32_t k = 0; k < volume->chain.count; k++)
+			open |= ((const struct LayerFound *)volume->chain.item[k])->open;
+		if (open && !is_used(have, volume) && !is_for_a_guest(scene->want, volume->uid) &&
+			!is_left(plan, arena_format(scene->arena, "Volume/%s", volume->name)))
+			return fail(scene, "volume %s is open, and nobody has it", volume->name);
+	}
+	return NULL;
+}
+
 static bool is_elsewhere(const struct want *want, const char *name)
 {
 	const struct object *object = want_object(want, KIND_DOMAIN, name);
@@ -238,6 +274,8 @@ const char *is_as_wanted(struct scene *scene, bool *blocked)
 	}
 	if (!failure)
 		failure = nothing_is_left_over(scene, have, plan);
+	if (!failure)
+		failure = nothing_is_left_open(scene, have, plan);
 	if (!failure)
 		failure = records_fit(scene, plan);
 	plan_free(plan);

@@ -223,6 +223,8 @@ static struct LayerFound *layer_add(
 		KNOW(layer, LayerFound, id, arena_format(volume->arena, "sim:1:%" PRId64, world->next_id++));
 	if (sim_row(layer)->binds)
 		KNOW(layer, LayerFound, open, false);
+	/* what the layer below turned out to be is known only now */
+	have->label->chain.item[have->chain.count] = object_copy(volume->arena, &type_LayerFound, expected);
 	list_add(volume->arena, &have->chain, layer);
 	if (have->chain.count == have->label->chain.count)
 		KNOW(have, HaveVolume, state, volume_state_complete);
@@ -304,12 +306,13 @@ static void close_effect(struct world *world, struct op *op)
 			return;
 		}
 	}
-	for (uint32_t i = op->layer; i < chain->count; i++)
-		if (guest_holds_path(world, ((const struct LayerFound *)chain->item[i])->path)) {
-			op_fail(op, OUTCOME_TRANSIENT, NULL, "%s is in use by a guest",
-				((const struct LayerFound *)chain->item[i])->path);
+	for (uint32_t i = op->layer; i < chain->count; i++) {
+		const struct LayerFound *held = chain->item[i];
+		if (!is_found_there(held) && guest_holds_path(world, held->path)) {
+			op_fail(op, OUTCOME_TRANSIENT, NULL, "%s is in use by a guest", held->path);
 			return;
 		}
+	}
 	KNOW(layer, LayerFound, open, false);
 	world_acted(world);
 }
