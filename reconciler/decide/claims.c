@@ -86,6 +86,44 @@ static void claim_used(struct arena *arena, struct claims *claims, const struct 
 	claim(claims, &by);
 }
 
+/* What a wanted chain takes that is not its own: an image, a device, an export. By the id of the file or
+ * device where that is known. */
+struct taken {
+	const char *key, *words;
+	bool writes;
+};
+
+/* The next one from *index (chain.count to begin with) downwards; false: there is none. `above` and `writes`
+ * are carried from one to the next. */
+static bool next_taken(const struct planner *planner, const struct wanted_volume *volume, uint32_t *index,
+	bool *writes, struct taken *taken)
+{
+	while (*index > 0) {
+		const struct Layer *above = *index < volume->chain.count ? volume->chain.item[*index] : NULL;
+		const struct Layer *layer = volume->chain.item[--*index];
+		if (above && above->filesystem)
+			*writes = true;
+		else if (above && above->overlay)
+			*writes = false;
+		*taken = (struct taken){.writes = *writes && !layer->image};
+		if (layer->image) {
+			const struct HaveImage *image = have_image(planner->have, layer->image->name);
+			taken->key = image ? image->id : NULL;
+			taken->words = arena_format(planner->arena, "base image %s", layer->image->name);
+		} else if (layer->block) {
+			const struct HaveFile *file = have_file(planner->have, layer->block->path);
+			taken->key = file && file->id ? file->id : layer->block->path;
+			taken->words = arena_format(planner->arena, "device %s", layer->block->path);
+		} else if ((layer->nbd && layer->nbd->uri) || layer->hlfs) {
+			taken->key = layer->nbd ? layer->nbd->uri : layer->hlfs->uri;
+			taken->words = arena_format(planner->arena, "export %s", taken->key);
+		}
+		if (taken->key)
+			return true;
+	}
+	return false;
+}
+
 static void claim_wanted(
 	const struct planner *planner, struct claims *claims, const struct wanted_domain *domain)
 {
@@ -104,12 +142,12 @@ static void claim_wanted(
 		const struct HaveVolume *have = volume_plan_of(planner, disk->volume)->have;
 		if (have)
 			claim_below(claims, have, by);
-		for (uint32_t k = 0; k < disk->volume->chain.count; k++) {
-			const struct Layer *layer = disk->volume->chain.item[k];
-			const struct HaveImage *image =
-				layer->image ? have_image(planner->have, layer->image->name) : NULL;
-			by.writes = false;
-			by.key = image ? image->id : NULL;
+		struct taken taken;
+		bool writes = by.writes;
+		for (uint32_t at = disk->volume->chain.count;
+			next_taken(planner, disk->volume, &at, &writes, &taken);) {
+			by.key = taken.key;
+			by.writes = taken.writes;
 			claim(claims, &by);
 		}
 	}
@@ -180,7 +218,7 @@ const struct HaveDomain *claims_found(const struct claims *claims, const char *k
 
 /* Readers of one image may be thousands; who reads, too, is told from the writers, which come first. */
 static const char *conflict(struct planner *planner, const struct wanted_domain *domain,
-	const struct wanted_disk *disk, const char *image, const char *key, bool writes)
+	const struct wanted_disk *disk, const char *taken, const char *key, bool writes)
 {
 	const struct HaveDomain *former = NULL;
 	const struct claims *claims = planner->claims;
@@ -189,23 +227,26 @@ static const char *conflict(struct planner *planner, const struct wanted_domain 
 		const struct claim *other = &claims->item[i];
 		if (claim_order(other, hash, key) != 0 || (!writes && !other->writes))
 			break;
-		if (strcmp(other->uuid, domain->uid) == 0)
+		if (strcmp(other->uuid, domain->uid) == 0 &&
+			(other->found || other->at == disk->disk->at[Disk_volume]))
 			continue;
 		/* the same guest under another uid is stopped before this one is created */
 		if (other->found && !former)
 			former = former_of(planner, domain);
 		if (other->found && former && strcmp(other->uuid, former->uuid) == 0)
 			continue;
-		const char *words = arena_format(planner->arena, "disk %s: %s %s %s by %s%s",
-			disk->disk->vdev, image ? "its base image" : "volume",
-			image ? image : disk->volume->name, other->writes ? "is written" : "is read",
-			other->who, other->found ? ", which is there" : "");
+		const char *who = strcmp(other->uuid, domain->uid) == 0 ? "another of its disks" : other->who;
+		const char *words = arena_format(planner->arena, "disk %s: %s%s %s by %s%s", disk->disk->vdev,
+			taken ? "its " : "volume ", taken ? taken : disk->volume->name,
+			other->writes ? "is written" : "is read", who,
+			other->found ? ", which is there" : "");
 		if (!other->found)
 			report_error(planner->report, disk->disk->at[Disk_volume], domain->object->text,
 				"one writer, or readers only: give one of them `access: ro` everywhere, or a "
 				"volume of its own",
-				"disk %s of %s and %s want the same volume %s, and one of them writes",
-				disk->disk->vdev, domain->name, other->who, disk->volume->name);
+				"disk %s of %s and %s want the same %s%s, and one of them writes",
+				disk->disk->vdev, domain->name, who, taken ? "" : "volume ",
+				taken ? taken : disk->volume->name);
 		return words;
 	}
 	return NULL;
@@ -237,12 +278,10 @@ const char *claims_conflict(
 	struct link link;
 	if (!words && have && have_volume_link(have, &link))
 		words = conflict(planner, domain, disk, NULL, link.path, writes);
-	for (uint32_t i = 0; !words && i < disk->volume->chain.count; i++) {
-		const struct Layer *layer = disk->volume->chain.item[i];
-		const struct HaveImage *image =
-			layer->image ? have_image(planner->have, layer->image->name) : NULL;
-		if (image && KNOWN(image, HaveImage, id))
-			words = conflict(planner, domain, disk, layer->image->name, image->id, false);
-	}
+	struct taken taken;
+	bool takes = writes;
+	for (uint32_t at = disk->volume->chain.count;
+		!words && next_taken(planner, disk->volume, &at, &takes, &taken);)
+		words = conflict(planner, domain, disk, taken.words, taken.key, taken.writes);
 	return words ? words : unseen_holder(planner, domain, disk);
 }

@@ -55,7 +55,10 @@ static const struct HaveVolume *inline_volume(const struct planner *planner, con
 {
 	const struct HaveVolume *have =
 		disk->volume && disk->volume->vdev ? volume_plan_of(planner, disk->volume)->have : NULL;
-	return have && KNOWN(have, HaveVolume, state) && have->state == volume_state_complete ? have : NULL;
+	return have && KNOWN(have, HaveVolume, state) &&
+			       (have->state == volume_state_complete || have->state == volume_state_closed)
+		       ? have
+		       : NULL;
 }
 
 /* Differences of inline volumes count as differences of their domain. */

@@ -231,6 +231,18 @@ static struct LayerFound *layer_add(
 	return layer;
 }
 
+/* Everything of a label but its chain. */
+static void label_learn(struct sim_volume *volume, const struct op *op)
+{
+	struct HaveVolume *have = volume->have;
+	struct Label *label = object_copy(volume->arena, &type_Label, op->label);
+	if (have->label)
+		label->chain = have->label->chain;
+	KNOW(have, HaveVolume, label, label);
+	if (KNOWN(label, Label, name))
+		KNOW(have, HaveVolume, name, label->name);
+}
+
 /* What the wanted layer stands on: there and open. What is there without being made is taken in passing.
  * NULL, and the op has failed, where it is not. */
 static struct sim_volume *below_taken(struct world *world, struct op *op)
@@ -245,6 +257,7 @@ static struct sim_volume *below_taken(struct world *world, struct op *op)
 			return NULL;
 		}
 	struct sim_volume *volume = volume_begin(world, op);
+	label_learn(volume, op);
 	for (uint32_t i = count; i < op->layer; i++)
 		layer_add(world, volume, op->label->chain.item[i]);
 	return volume;
@@ -331,13 +344,7 @@ static void record_effect(struct world *world, struct op *op)
 		op_fail(op, OUTCOME_TERMINAL, NULL, "there is no such volume");
 		return;
 	}
-	struct HaveVolume *have = volume->have;
-	struct Label *label = object_copy(volume->arena, &type_Label, op->label);
-	if (have->label)
-		label->chain = have->label->chain;
-	KNOW(have, HaveVolume, label, label);
-	if (KNOWN(label, Label, name))
-		KNOW(have, HaveVolume, name, label->name);
+	label_learn(volume, op);
 	world_acted(world);
 }
 

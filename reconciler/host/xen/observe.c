@@ -369,6 +369,13 @@ static void know_files(struct have *have, const struct want *want)
 		know_file(have, boot ? boot->ramdisk : NULL);
 		know_file(have, boot ? boot->bootloader : NULL);
 	}
+	for (uint32_t i = 0; want && i < want->volumes.count; i++) {
+		const struct list *chain = &((const struct wanted_volume *)want->volumes.item[i])->chain;
+		for (uint32_t k = 0; k < chain->count; k++) {
+			const struct Layer *layer = chain->item[k];
+			know_file(have, layer->block ? layer->block->path : NULL);
+		}
+	}
 	have->found->at[Observation_files] = &mark_observed;
 	have->paths_known = true;
 }
