@@ -69,6 +69,14 @@ void uid_of_inline(const char *domain_uid, const char *vdev, char out[UID_SIZE])
 	uid_of_path(&path, out);
 }
 
+void uid_of_layer(const char *volume_uid, unsigned layer, char out[UID_SIZE])
+{
+	BUFFER_SCOPED path = {0};
+	path_make(&path, volume_uid, "layer", NULL);
+	buffer_format(&path, "/%u", layer);
+	uid_of_path(&path, out);
+}
+
 void mac_of(const char *prefix, const char *domain_uid, const char *nic, char out[MAC_SIZE])
 {
 	BUFFER_SCOPED path = {0};

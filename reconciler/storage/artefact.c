@@ -41,11 +41,15 @@ static bool is_layer_name(const char *name, size_t size)
 	return false;
 }
 
-static bool is_place_name(const char *name)
+static bool is_place_name(const char *name, size_t size)
 {
 	size_t digits = strspn(name, "0123456789");
-	const struct layer_row *row =
-		digits && digits <= 3 && name[digits] == '-' ? layer_row_find(name + digits + 1) : NULL;
+	char layer[32];
+	if (!digits || digits > 3 || name[digits] != '-' || size - digits > sizeof(layer))
+		return false;
+	memcpy(layer, name + digits + 1, size - digits - 1);
+	layer[size - digits - 1] = '\0';
+	const struct layer_row *row = layer_row_find(layer);
 	return row && row->gives == PLACE_DATA;
 }
 
@@ -57,9 +61,10 @@ enum artefact artefact_kind(const char *name)
 		return ARTEFACT_LABEL;
 	if (text_equal(name, ".volume.json.tmp"))
 		return ARTEFACT_PART;
-	if (name[0] == '.' && text_ends(name, part) && is_layer_name(name + 1, size - tail - 1))
+	if (name[0] == '.' && text_ends(name, part) && size > tail + 1 &&
+		(is_layer_name(name + 1, size - tail - 1) || is_place_name(name + 1, size - tail - 1)))
 		return ARTEFACT_PART;
-	if (is_place_name(name))
+	if (is_place_name(name, size))
 		return ARTEFACT_PLACE;
 	return is_layer_name(name, size) ? ARTEFACT_LAYER : ARTEFACT_OTHER;
 }
@@ -73,6 +78,12 @@ const char *artefact_path(const struct layer_job *job, const char *layer, enum d
 const char *artefact_place(const struct layer_job *job, const char *layer)
 {
 	return arena_format(job->arena, "%s/volumes/%s/%u-%s", job->state_dir, job->uid, job->index, layer);
+}
+
+const char *artefact_begun(const struct layer_job *job, const char *layer)
+{
+	return arena_format(
+		job->arena, "%s/volumes/%s/.%u-%s.part", job->state_dir, job->uid, job->index, layer);
 }
 
 bool artefact_fail(struct layer_job *job, int error, const char *what)

@@ -17,6 +17,8 @@ enum artefact artefact_kind(const char *name);
 const char *artefact_path(const struct layer_job *, const char *layer, enum disk_format);
 /* FOLDER/INDEX-LAYER, in the volume's own folder */
 const char *artefact_place(const struct layer_job *, const char *layer);
+/* FOLDER/.INDEX-LAYER.part, likewise: stands while something is made that is no file */
+const char *artefact_begun(const struct layer_job *, const char *layer);
 
 /* Opens a layer's file for reading. -1 without job->error: it is not there. -1 with it: it is no regular
  * file, lies outside of job->folder, or cannot be opened. */

@@ -87,6 +87,11 @@ static bool made_count(struct work *work, const char *uid, const struct Label *h
 		if (layer->presence == LAYER_LOST && layer->row->makes)
 			return work_fail(work, OUTCOME_TERMINAL, broken_hint, "%s was made and is gone",
 				layer->job.recorded->path ? layer->job.recorded->path : layer->row->key);
+		/* killed between the end of its creation and the label: the label learns it now */
+		struct LayerFound *recorded = have->chain.item[i];
+		if (layer->made && !KNOWN(recorded, LayerFound, id) &&
+			KNOWN(layer->job.found, LayerFound, id))
+			KNOW(recorded, LayerFound, id, layer->job.found->id);
 		/* what makes nothing is not ours: another image may still take its place */
 		if (layer->made || (layer->row->makes && layer->presence == LAYER_WRONG))
 			*count = i + 1;

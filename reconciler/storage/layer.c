@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct layer_driver *const layers[] = {&layer_image, &layer_overlay, &layer_file};
+static const struct layer_driver *const layers[] = {
+	&layer_image, &layer_overlay, &layer_file, &layer_filesystem};
 
 const struct layer_driver *layer_find(const char *key)
 {

@@ -30,6 +30,8 @@ struct layer_job {
 	const char *temporary;          /* what it makes, renamed to `path` after success */
 	int lock;                       /* held until the step has ended; -1 */
 	unsigned tries;                 /* of this step, so far */
+	unsigned programs;              /* of this try that have succeeded, so far */
+	const struct run_result *ran;   /* in `end`, `again`, `failed`: the program that has ended; or NULL */
 
 	const char *error, *hint; /* set on failure, by layer_fail */
 	bool terminal;            /* beside error: the same again would fail again */
@@ -50,6 +52,9 @@ struct layer_step {
 	/* The program failed with these words on its standard error: is it worth beginning the step once more
 	 * at once? (A device that somebody else took.) May be NULL: it is not. */
 	bool (*again)(struct layer_job *, const char *errors);
+	/* The program failed for good, as job->ran tells: says so in better words than the program's, by
+	 * layer_fail, or leaves job->error as it is. May be NULL. */
+	void (*failed)(struct layer_job *);
 };
 
 struct layer_driver {
@@ -61,8 +66,9 @@ struct layer_driver {
 	 * Returns false where the layer is not there (one that binds: is not open); sets job->error where it
 	 * is there but not what was recorded. */
 	bool (*observe)(struct layer_job *);
-	/* Was it made, though it is not open? Only of layers that make and bind, where below is open. NULL:
-	 * as the label says. */
+	/* Was it made, though it is not open? Only of layers that make and bind, where below is open; fills
+	 * found->id then, for a label that was cut short of it. Sets job->error where something else is
+	 * there. NULL: as the label says. */
 	bool (*made)(struct layer_job *);
 	/* What the next layer finds, where that is more than path, format and size of `found`. May be NULL.
 	 */

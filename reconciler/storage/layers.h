@@ -3,3 +3,4 @@
 #include "storage/layer.h"
 
 extern const struct layer_driver layer_image, layer_overlay, layer_file;
+extern const struct layer_driver layer_filesystem;

@@ -52,12 +52,43 @@ bool work_fail_errno(struct work *work, int error, const char *path)
 	return work_fail(work, OUTCOME_TRANSIENT, NULL, "%s: %s", path, strerror(error));
 }
 
+/* The package of Debian in which a program is, for those that are no part of every system. */
+static const char *package_of(const char *program)
+{
+	static const struct {
+		const char *program, *package;
+	} packages[] = {
+		{"qemu-img", "qemu-utils"},
+		{"qemu-nbd", "qemu-utils"},
+		{"sha256sum", "coreutils"},
+		{"mkfs.ext4", "e2fsprogs"},
+		{"resize2fs", "e2fsprogs"},
+		{"mkfs.xfs", "xfsprogs"},
+		{"xfs_growfs", "xfsprogs"},
+		{"lvs", "lvm2"},
+		{"lvcreate", "lvm2"},
+		{"lvrename", "lvm2"},
+		{"lvchange", "lvm2"},
+		{"lvextend", "lvm2"},
+		{"lvremove", "lvm2"},
+		{"blkdiscard", "util-linux"},
+		{"mount", "mount"},
+		{"umount", "mount"},
+	};
+	for (size_t i = 0; i < sizeof(packages) / sizeof(*packages); i++)
+		if (text_equal(packages[i].program, program))
+			return packages[i].package;
+	return NULL;
+}
+
 /* The words for a program that failed. */
 static void child_failed(struct work *work, const struct run_result *result)
 {
 	const char *words = run_failure(work->arena, work->argv, result);
+	const char *package = package_of(work->argv[0]);
 	if (!result->started && result->error == ENOENT)
-		work_fail(work, OUTCOME_TERMINAL, "install qemu-utils and coreutils",
+		work_fail(work, OUTCOME_TERMINAL,
+			package ? arena_format(work->arena, "install the package %s", package) : NULL,
 			"%s is not installed: %s", work->argv[0], words);
 	else if (result->started && strstr(result->errors, "No space left on device"))
 		work_fail(work, OUTCOME_TRANSIENT, artefact_full_hint, "%s: %s", artefact_full, words);
@@ -87,8 +118,7 @@ static void program_end(struct work *work)
 	work->result.outcome = OUTCOME_DONE;
 	if (good)
 		work->verb->finish(work);
-	else if (!(result->started && work->verb->again && work->verb->again(work, result->errors)) &&
-		 work->result.outcome == OUTCOME_DONE) {
+	else if (!(result->started && work->verb->again && work->verb->again(work, result))) {
 		work->argv = argv;
 		child_failed(work, result);
 		work->argv = NULL;

@@ -32,23 +32,33 @@ static bool complete(struct work *work)
 	return true;
 }
 
-bool work_step_end(struct work *work)
+/* After `begin`, or after a program (NULL: there was none). */
+static bool go_on(struct work *work, const struct run_result *ran)
 {
 	struct layer_job *job = &work->job;
 	job->argv = NULL;
+	job->ran = ran;
 	if (work->step->end && !work->step->end(job)) {
 		work_step_abandon(work);
 		return work_fail_job(work, job);
 	}
+	job->ran = NULL;
 	work->argv = job->argv;
 	work->environment = job->environment;
 	return work->argv || complete(work);
+}
+
+bool work_step_end(struct work *work)
+{
+	work->job.programs++;
+	return go_on(work, child_result(work->child));
 }
 
 bool work_step_begin(struct work *work)
 {
 	struct layer_job *job = &work->job;
 	job->argv = NULL;
+	job->programs = 0;
 	job->tries++;
 	if (!work->step->begin(job)) {
 		work_step_abandon(work);
@@ -56,16 +66,27 @@ bool work_step_begin(struct work *work)
 	}
 	work->argv = job->argv;
 	work->environment = job->environment;
-	return work->argv || work_step_end(work);
+	return work->argv || go_on(work, NULL);
 }
 
-bool work_step_again(struct work *work, const char *errors)
+bool work_step_again(struct work *work, const struct run_result *ran)
 {
 	struct layer_job *job = &work->job;
-	if (!work->step || !work->step->again || job->tries >= TRIES || !work->step->again(job, errors))
+	const struct layer_step *step = work->step;
+	if (!step)
+		return false;
+	job->ran = ran;
+	if (step->again && job->tries < TRIES && step->again(job, ran->errors)) {
+		work_step_abandon(work);
+		return !work_step_begin(work) || work->argv;
+	}
+	job->error = NULL;
+	if (step->failed)
+		step->failed(job);
+	if (!job->error)
 		return false;
 	work_step_abandon(work);
-	return work_step_begin(work) && work->argv;
+	return !work_fail_job(work, job);
 }
 
 void work_step_abandon(struct work *work)

@@ -42,9 +42,9 @@ struct work_verb {
 	bool (*begin)(struct work *, const struct action *);
 	/* After the program has succeeded; NULL for verbs that run none. May set argv: another is run. */
 	bool (*finish)(struct work *);
-	/* After it has failed, with these words on its standard error: true, and argv is set, where it is to
-	 * be tried again at once. May be NULL. */
-	bool (*again)(struct work *, const char *errors);
+	/* After it has failed: true where that was dealt with: argv is set to try again at once, or the work
+	 * failed with words of its own. May be NULL. */
+	bool (*again)(struct work *, const struct run_result *);
 	/* After it has failed: takes away what it left. May be NULL. */
 	void (*abandon)(struct work *);
 };
@@ -61,7 +61,7 @@ bool work_fail_job(struct work *, const struct layer_job *);
  */
 bool work_step_begin(struct work *);
 bool work_step_end(struct work *);
-bool work_step_again(struct work *, const char *errors);
+bool work_step_again(struct work *, const struct run_result *);
 /* Lets go of what the step holds, and takes away what it left unfinished. */
 void work_step_abandon(struct work *);
 

@@ -9,8 +9,8 @@ packages=(
 	systemd-sysv udev kmod iproute2 bridge-utils procps psmisc util-linux busybox-static linux-image-amd64
 	xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common xenstore-utils qemu-system-xen
 	# what xensteer links against and runs
-	libyaml-0-2 libcjson1 libnettle8 libxenstore4 libinotifytools0 libmicrohttpd12
-	qemu-utils nbd-client nbd-server xorriso e2fsprogs fdisk lvm2
+	libyaml-0-2 libcjson1 libnettle8 libblkid1 libxenstore4 libinotifytools0 libmicrohttpd12
+	qemu-utils nbd-client nbd-server xorriso e2fsprogs xfsprogs fdisk lvm2
 	# what scenarios look with
 	jq strace python3-minimal
 )
