@@ -153,6 +153,7 @@ enum exit_code session_open(struct session *session, bool writes)
 				.image_dir = session->settings->imageDir,
 				.owner = session->owner,
 				.nbd = &session->settings->nbdDevices,
+				.devices = &session->settings->policy->blockDevices,
 				.runner = session->runner,
 			},
 			session->report);

@@ -50,8 +50,8 @@ struct action {
 	const struct wanted_volume *disk_volume; /* disk.attach: what it is */
 	const struct Nic *nic;                   /* nic.*: likewise */
 	uint32_t layer; /* volume.create, .open, .close: which layer of the chain, from 0 */
-	const struct Scheduler *scheduler;       /* set-scheduler: what is known of it */
-	const char *cpus;                        /* set-cpus: in canonical form */
+	const struct Scheduler *scheduler; /* set-scheduler: what is known of it */
+	const char *cpus;                  /* set-cpus: in canonical form */
 	int64_t number; /* set-memory: bytes; set-vcpus: count; shutdown: timeout in seconds */
 	bool counted;   /* a removal that counts towards the cap of the hour */
 	bool escalates; /* shutdown: an action that destroys comes after; running out of time is no failure */
@@ -66,10 +66,11 @@ struct link {
 	const char *path;  /* file or device; NULL: nothing yet */
 	/* of an export: the program that binds it to a device, whose name follows; NULL: it is none */
 	const char *const *bind;
-	const char *id;    /* device and inode, NULL: not known */
+	const char *id; /* device and inode, NULL: not known */
 	enum disk_format format;
-	bool block;   /* a device, not a file */
-	int64_t size; /* virtual, bytes; 0: not known */
+	bool block;     /* a device, not a file */
+	bool read_only; /* it shows an image, which is never written */
+	int64_t size;   /* virtual, bytes; 0: not known */
 	uint32_t generation;
 };
 

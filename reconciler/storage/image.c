@@ -185,9 +185,16 @@ static bool created(struct layer_job *job)
 	return true;
 }
 
+static void give(struct layer_job *job, struct link *link)
+{
+	(void)job;
+	link->read_only = true;
+}
+
 const struct layer_driver layer_image = {
 	.key = key,
 	.expect = expect,
 	.observe = observe,
+	.give = give,
 	.create = {.begin = create, .end = created},
 };

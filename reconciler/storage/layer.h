@@ -18,6 +18,8 @@ struct layer_job {
 	const char *image_dir;             /* no symlink in it may lead out of it; NULL: not known */
 	const char *run_dir;               /* locks; NULL: nothing can be bound */
 	const struct texts *nbd;           /* devices that may be used; none: all */
+	const struct texts *devices;       /* beneath which a block device must lie */
+	const char *root;                  /* before /sys, /proc and /dev: "" but in tests */
 	const char *folder;                /* the volume's folder (or the place from below) */
 	uint32_t index;                    /* in the chain, from 0 */
 	const struct LayerFound *recorded; /* its row of the label; NULL before there is one */
@@ -32,6 +34,7 @@ struct layer_job {
 	unsigned tries;                 /* of this step, so far */
 	unsigned programs;              /* of this try that have succeeded, so far */
 	const struct run_result *ran;   /* in `end`, `again`, `failed`: the program that has ended; or NULL */
+	unsigned stage;                 /* of this step, for its driver: 0 whenever it begins */
 
 	const char *error, *hint; /* set on failure, by layer_fail */
 	bool terminal;            /* beside error: the same again would fail again */

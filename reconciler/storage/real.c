@@ -230,6 +230,15 @@ static const struct storage_driver driver = {
 	.close = close_real,
 };
 
+/* texts may be NULL */
+static struct texts texts_copy(struct arena *arena, const struct texts *texts)
+{
+	struct texts copy = {.item = arena_array(arena, const char *, texts ? texts->count : 0)};
+	for (uint32_t i = 0; texts && i < texts->count; i++)
+		copy.item[copy.count++] = arena_text(arena, texts->item[i]);
+	return copy;
+}
+
 struct storage *storage_real(const struct storage_options *options, struct report *report)
 {
 	const char *state_dir = options->state_dir;
@@ -257,10 +266,10 @@ struct storage *storage_real(const struct storage_options *options, struct repor
 		.run_dir = arena_text(arena, options->run_dir),
 		.image_dir = arena_text(arena, options->image_dir),
 		.owner = arena_text(arena, options->owner),
+		.root = options->root ? arena_text(arena, options->root) : "",
 		.runner = options->runner,
 	};
-	real->nbd.item = arena_array(arena, const char *, options->nbd ? options->nbd->count : 0);
-	for (uint32_t i = 0; options->nbd && i < options->nbd->count; i++)
-		real->nbd.item[real->nbd.count++] = arena_text(arena, options->nbd->item[i]);
+	real->nbd = texts_copy(arena, options->nbd);
+	real->devices = texts_copy(arena, options->devices);
 	return &real->storage;
 }

@@ -35,8 +35,10 @@ struct storage_options {
 	const char *run_dir;   /* absolute: locks of devices; NULL: nothing can be bound */
 	const char *image_dir; /* no symlink in it may lead out of it; may be NULL */
 	const char *owner;
-	const struct texts *nbd; /* /dev/nbdN that may be used; NULL or none: all */
-	struct runner *runner;   /* of the children; must outlive it */
+	const struct texts *nbd;     /* /dev/nbdN that may be used; NULL or none: all */
+	const struct texts *devices; /* block devices, or folders of them, that may be used; NULL: none */
+	const char *root;            /* stands before /sys, /proc and /dev; NULL: nothing does. For tests */
+	struct runner *runner;       /* of the children; must outlive it */
 };
 /* Real layers below the state folder. NULL and a diagnostic if that cannot be used. Makes no folder before
  * the first action does. The texts are copied. */

@@ -48,6 +48,8 @@ struct layer_job volume_job(struct arena *arena, const struct real *real, const 
 		.image_dir = real->image_dir,
 		.run_dir = real->run_dir,
 		.nbd = &real->nbd,
+		.devices = &real->devices,
+		.root = real->root,
 		.folder = below->place ? below->place : volume_folder(arena, real, uid),
 		.index = index,
 		.found = type_new(arena, &type_LayerFound),

@@ -8,7 +8,8 @@ struct real {
 	struct storage storage;
 	struct arena *arena;                                 /* of the texts here */
 	const char *state_dir, *run_dir, *image_dir, *owner; /* as in struct storage_options */
-	struct texts nbd;
+	const char *root;
+	struct texts nbd, devices;
 	struct runner *runner;
 	struct work *first; /* begun and not yet reaped, in the order of beginning */
 };

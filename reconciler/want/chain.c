@@ -14,10 +14,16 @@ static void takes_text(unsigned takes, struct buffer *out)
 			buffer_format(out, "%s%s", out->size ? " or " : "", data_text[data]);
 }
 
-/* What a remote nbd stands on is the network. */
+/* What a remote nbd stands on is the network. QEMU would open far more than exports by a uri. */
 static bool check_nbd(struct loading *loading, struct loaded *loaded, const struct NbdLayer *nbd,
 	enum data below, const struct mark *at)
 {
+	if (SET(nbd, NbdLayer, uri) && !text_starts(nbd->uri, "nbd://") &&
+		!(text_starts(nbd->uri, "nbd+unix:///") && strstr(nbd->uri, "?socket=/") &&
+			!strchr(nbd->uri, '%')))
+		return object_error(loading, loaded, nbd->at[NbdLayer_uri],
+			"nbd://HOST[:PORT]/EXPORT or nbd+unix:///EXPORT?socket=PATH",
+			"nbd: expected a uri of an export, found '%s'", nbd->uri);
 	if (below == NOTHING_DATA && !THERE(nbd, NbdLayer, uri))
 		return object_error(loading, loaded, at, "add uri: nbd://HOST/EXPORT, or a layer below",
 			"nbd: neither a layer below nor a uri");
@@ -28,12 +34,44 @@ static bool check_nbd(struct loading *loading, struct loaded *loaded, const stru
 	return true;
 }
 
+/* What passes up a chain beside its data. */
+struct carried {
+	bool image; /* what is written here would be written to an image */
+	bool qcow2; /* the file is known to be one */
+};
+
+static struct carried carry(const struct layer_row *row, const struct Layer *layer, struct carried below)
+{
+	if (row->gives == DEVICE_DATA)
+		return (struct carried){.image = below.image && row->binds && !row->makes};
+	return (struct carried){
+		.image = row == &layer_table[Layer_image],
+		.qcow2 = row == &layer_table[Layer_overlay] ||
+			 (row == &layer_table[Layer_file] && layer->file->format == disk_format_qcow2),
+	};
+}
+
+/* Combinations that no row of the table forbids, and that make no sense all the same. */
+static bool check_layer(struct loading *loading, struct loaded *loaded, const struct layer_row *row,
+	const struct mark *at, const char *below, struct carried carried)
+{
+	if (row == &layer_table[Layer_loop] && carried.qcow2)
+		return object_error(loading, loaded, at, "a layer of nbd in its place shows the disk in it",
+			"loop shows the bytes of the file, and %s below is qcow2", below);
+	if (row->gives == PLACE_DATA && carried.image)
+		return object_error(loading, loaded, at,
+			"add - overlay: {} over the image, and - nbd: {} on it",
+			"%s is written to, and an image is never written", row->key);
+	return true;
+}
+
 void chain_check(struct loading *loading, struct loaded *loaded, const struct list *chain, bool writes)
 {
 	enum data data = NOTHING_DATA;
 	const char *below = NULL;
 	const struct mark *at = NULL;
 	const struct layer_row *row = NULL;
+	struct carried carried = {0};
 	for (uint32_t i = 0; i < chain->count; i++) {
 		const struct Layer *layer = chain->item[i];
 		row = layer_row_of(layer);
@@ -58,6 +96,9 @@ void chain_check(struct loading *loading, struct loaded *loaded, const struct li
 		}
 		if (row == &layer_table[Layer_nbd] && !check_nbd(loading, loaded, layer->nbd, data, at))
 			return;
+		if (!check_layer(loading, loaded, row, at, below, carried))
+			return;
+		carried = carry(row, layer, carried);
 		data = row->gives == PLACE_DATA ? NOTHING_DATA : row->gives;
 		below = row->key;
 	}
@@ -67,7 +108,7 @@ void chain_check(struct loading *loading, struct loaded *loaded, const struct li
 		object_error(loading, loaded, at,
 			row->gives == EXPORT_DATA ? "add a layer of nbd" : "add a layer such as file",
 			"the chain ends with %s, which gives %s: no disk", below, data_text[row->gives]);
-	else if (row == &layer_table[Layer_image] && writes)
+	else if (carried.image && writes)
 		object_error(loading, loaded, at, "add - overlay: {}, or access: ro to the disk",
 			"an image is never written, and the guest may write to this disk");
 }

@@ -203,17 +203,32 @@ void policy_check_image(struct loading *loading, struct loaded *loaded)
 		check_path(loading, loaded, at, "spec.path", spec->path, NULL);
 }
 
-void policy_check_chain(struct loading *loading, struct loaded *loaded, const struct list *chain)
+static void check_device(struct loading *loading, struct loaded *loaded, const struct BlockLayer *block)
 {
 	const struct texts *devices = &loading->options->host->policy->blockDevices;
+	if (SET(block, BlockLayer, path) &&
+		(block->path[0] != '/' || climbs(block->path) || !is_beneath_any(block->path, devices)))
+		object_error(loading, loaded, block->at[BlockLayer_path],
+			"the Host's policy.blockDevices lists those that are",
+			"block: %s is not allowed on this host", block->path);
+}
+
+/* A socket is a file of this host; another host's exports are that one's business. */
+static void check_export(struct loading *loading, struct loaded *loaded, const struct NbdLayer *nbd)
+{
+	static const char key[] = "?socket=";
+	const char *socket = SET(nbd, NbdLayer, uri) ? strstr(nbd->uri, key) : NULL;
+	if (socket && text_starts(nbd->uri, "nbd+unix:"))
+		check_path(loading, loaded, nbd->at[NbdLayer_uri], "nbd", socket + strlen(key), NULL);
+}
+
+void policy_check_chain(struct loading *loading, struct loaded *loaded, const struct list *chain)
+{
 	for (uint32_t i = 0; i < chain->count; i++) {
 		const struct Layer *layer = chain->item[i];
-		const struct BlockLayer *block = layer->block;
-		if (!block || !SET(block, BlockLayer, path))
-			continue;
-		if (block->path[0] != '/' || climbs(block->path) || !is_beneath_any(block->path, devices))
-			object_error(loading, loaded, block->at[BlockLayer_path],
-				"the Host's policy.blockDevices lists those that are",
-				"block: %s is not allowed on this host", block->path);
+		if (SET(layer, Layer, block))
+			check_device(loading, loaded, layer->block);
+		if (SET(layer, Layer, nbd))
+			check_export(loading, loaded, layer->nbd);
 	}
 }

@@ -2,6 +2,7 @@
  * may be released come out. Nothing is released here. Whatever cannot be told counts as in use. */
 #include "host/xen/loops.h"
 #include "base/file.h"
+#include "base/loop.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,13 +23,26 @@ static void dir_drop(DIR **dir)
 /* The kernel's path of a file that has no name any more. */
 static const char deleted[] = " (deleted)";
 
+/* Layers of volumes have loop devices of their own, which are there though no guest runs. */
+static bool is_layer(const struct list *bound, int64_t number)
+{
+	for (uint32_t i = 0; i < bound->count; i++) {
+		const struct loop *loop = bound->item[i];
+		if (loop->number == number)
+			return *loop->mark;
+	}
+	return false;
+}
+
 void loops_read(struct arena *arena, const char *root, struct list *loops)
 {
+	struct list bound = {0};
+	loop_list(arena, root, &bound);
 	DIR_SCOPED blocks = opendir(arena_format(arena, "%s/sys/block", root));
 	for (struct dirent *entry; blocks && (entry = readdir(blocks));) {
 		const int64_t number =
 			text_starts(entry->d_name, "loop") ? store_decimal(entry->d_name + 4) : -1;
-		if (number < 0)
+		if (number < 0 || is_layer(&bound, number))
 			continue;
 		char *file = file_read(arena,
 			arena_format(arena, "%s/sys/block/%s/loop/backing_file", root, entry->d_name),

@@ -10,7 +10,8 @@ struct loop_device {
 	const char *device; /* /dev/loopN */
 	const char *file;   /* behind it; where that was removed, the path it had */
 };
-/* Adds every loop device that has a file (struct loop_device). `root` stands before /sys: "" but in tests. */
+/* Adds every loop device that has a file and is not bound for a layer of a volume (struct loop_device).
+ * `root` stands before /sys: "" but in tests. */
 void loops_read(struct arena *, const char *root, struct list *);
 
 /* Leaves only those whose file lies below this folder (canonical, no slash at its end; NULL: none does) or is
