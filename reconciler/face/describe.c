@@ -1,12 +1,12 @@
 /* describe: everything that is known of one object, for somebody who wonders why it is as it is: what is
- * wanted and which line asks for it, what is there, what differs, its disks layer by layer, its conditions,
- * what apply would do. */
+ * wanted and which line asks for it, what is there, what differs, its disks layer by layer with who has them,
+ * its conditions, what apply would do. */
+#include "face/graph.h"
 #include "face/log.h"
 #include "face/plan_print.h"
 #include "face/session.h"
 #include "face/status_print.h"
 #include "face/wording.h"
-#include "model/quantity.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -19,9 +19,10 @@ struct described {
 	const struct HaveDomain *have_domain;
 	const struct HaveVolume *have_volume;
 	const struct HaveImage *have_image;
+	const char *image; /* its name, if it is one */
 	const struct change *change;
 	const struct object_status *status;
-	struct list volumes; /* struct wanted_volume: itself, or those of its disks */
+	struct graph graph; /* its volumes: itself, those of its disks, those on the image */
 };
 
 static void find_have(
@@ -61,6 +62,50 @@ static const struct wanted_volume *volume_named(const struct want *want, const c
 	return NULL;
 }
 
+/* The inline volumes of a domain that no wanted disk of it is any more. */
+static void find_leftover_volumes(const struct session *session, struct described *described)
+{
+	const char *uid = described->domain        ? described->domain->uid
+			  : described->have_domain ? described->have_domain->uuid
+						   : NULL;
+	uint32_t count = 0;
+	const struct index_entry *volumes = uid ? have_volumes_of(session->have, uid, &count) : NULL;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct HaveVolume *volume = volumes[i].item;
+
+		if (!want_volume(session->want, volume->uid))
+			graph_add_volume(&described->graph, NULL, volume);
+	}
+}
+
+static void find_volumes(
+	const struct session *session, struct described *described, enum kind kind, const char *name)
+{
+	const struct list *volumes = &session->have->found->volumes;
+
+	if (described->volume || described->have_volume)
+		graph_add_volume(&described->graph, described->volume, described->have_volume);
+	for (uint32_t i = 0; described->domain && i < described->domain->disks.count; i++) {
+		const struct wanted_disk *disk = described->domain->disks.item[i];
+
+		if (disk->volume)
+			graph_add_volume(&described->graph, disk->volume,
+				have_volume(session->have, disk->volume->uid));
+	}
+	if (kind == KIND_DOMAIN)
+		find_leftover_volumes(session, described);
+	if (kind != KIND_IMAGE)
+		return;
+	graph_add_image(&described->graph, name);
+	for (uint32_t i = 0; i < volumes->count; i++) {
+		const struct HaveVolume *volume = volumes->item[i];
+
+		if (graph_stands_on(volume, name))
+			graph_add_volume(&described->graph, want_volume(session->want, volume->uid), volume);
+	}
+}
+
 static bool find(const struct session *session, const struct plan *plan, const struct list *statuses,
 	struct described *described)
 {
@@ -77,6 +122,8 @@ static bool find(const struct session *session, const struct plan *plan, const s
 		described->domain = want_domain(session->want, name);
 	if (kind == KIND_VOLUME)
 		described->volume = volume_named(session->want, name);
+	if (kind == KIND_IMAGE)
+		described->image = name;
 	find_have(session, described, (enum kind)kind, name);
 	for (uint32_t i = 0; i < plan->changes.count; i++) {
 		const struct change *change = plan->changes.item[i];
@@ -90,16 +137,12 @@ static bool find(const struct session *session, const struct plan *plan, const s
 		if (strcmp(status->object, described->object) == 0)
 			described->status = status;
 	}
-	if (described->volume)
-		list_add(session->arena, &described->volumes, (void *)described->volume);
-	for (uint32_t i = 0; described->domain && i < described->domain->disks.count; i++) {
-		const struct wanted_disk *disk = described->domain->disks.item[i];
-
-		if (disk->volume)
-			list_add(session->arena, &described->volumes, disk->volume);
-	}
+	described->graph = graph_begin(session->arena, session->want, session->have);
+	find_volumes(session, described, (enum kind)kind, name);
+	graph_add_users(&described->graph);
 	return described->subject || described->volume || described->have_domain || described->have_volume ||
-	       described->have_image || described->change;
+	       described->have_image || described->change ||
+	       (described->image && described->graph.volumes.count);
 }
 
 /* One line per set field, with the place that it came from: depth first, lists by key. */
@@ -149,32 +192,6 @@ static void field_lines(FILE *out, const struct type *type, const void *object, 
 	}
 }
 
-static void chain_lines(FILE *out, const struct session *session, const struct wanted_volume *volume)
-{
-	const struct HaveVolume *found = have_volume(session->have, volume->uid);
-	BUFFER_SCOPED text = {0};
-
-	wording_chain(&text, &volume->chain);
-	fprintf(out, "  %s: %s\n", volume->name, buffer_string(&text));
-	if (!found) {
-		fputs("    not there yet\n", out);
-		return;
-	}
-	for (uint32_t i = 0; i < found->chain.count; i++) {
-		const struct LayerFound *layer = found->chain.item[i];
-		char size[32];
-
-		fprintf(out, "    %" PRIu32 " %-8s", i, KNOWN(layer, LayerFound, layer) ? layer->layer : "?");
-		if (KNOWN(layer, LayerFound, format))
-			fprintf(out, " %s", choice_disk_format[layer->format]);
-		if (KNOWN(layer, LayerFound, size))
-			fprintf(out, " %s", size_text(layer->size, size));
-		if (KNOWN(layer, LayerFound, path))
-			fprintf(out, " %s", layer->path);
-		fputc('\n', out);
-	}
-}
-
 static void have_lines(FILE *out, const struct described *described)
 {
 	if (described->have_domain)
@@ -187,7 +204,7 @@ static void have_lines(FILE *out, const struct described *described)
 		fputs("  nothing\n", out);
 }
 
-static void describe_text(FILE *out, const struct session *session, const struct described *described)
+static void describe_text(FILE *out, const struct described *described)
 {
 	const struct change *change = described->change;
 
@@ -204,10 +221,13 @@ static void describe_text(FILE *out, const struct session *session, const struct
 		fputs("  nothing\n", out);
 	fputs("\nHave:\n", out);
 	have_lines(out, described);
-	if (described->volumes.count)
+	if (described->image) {
+		fputs("\nVolumes on it:\n", out);
+		graph_text_image(out, &described->graph, described->image);
+	} else if (described->graph.volumes.count) {
 		fputs("\nDisks:\n", out);
-	for (uint32_t i = 0; i < described->volumes.count; i++)
-		chain_lines(out, session, described->volumes.item[i]);
+		graph_text(out, &described->graph);
+	}
 	if (change) {
 		BUFFER_SCOPED text = {0};
 
@@ -238,19 +258,21 @@ static void have_json(struct json *json, const struct described *described)
 		json_null(json, "have");
 }
 
-static void volumes_json(struct json *json, const struct session *session, const struct described *described)
+static void volumes_json(struct json *json, const struct described *described)
 {
 	json_open_array(json, "volumes");
-	for (uint32_t i = 0; i < described->volumes.count; i++) {
-		const struct wanted_volume *volume = described->volumes.item[i];
-		const struct HaveVolume *found = have_volume(session->have, volume->uid);
+	for (uint32_t i = 0; i < described->graph.volumes.count; i++) {
+		const struct graph_volume *volume = described->graph.volumes.item[i];
 
 		json_open_object(json, NULL);
 		json_text(json, "name", volume->name);
-		json_text(json, "uid", volume->uid);
-		value_json(json, "want", type_field(&type_VolumeSpec, "chain"), &volume->chain);
-		if (found)
-			object_json(json, "have", &type_HaveVolume, found);
+		json_text(json, "uid", volume->want ? volume->want->uid : volume->have->uid);
+		if (volume->want)
+			value_json(json, "want", type_field(&type_VolumeSpec, "chain"), &volume->want->chain);
+		else
+			json_null(json, "want");
+		if (volume->have)
+			object_json(json, "have", &type_HaveVolume, volume->have);
 		else
 			json_null(json, "have");
 		json_close(json, '}');
@@ -272,7 +294,8 @@ static void describe_json(struct json *json, const struct session *session, cons
 	else
 		json_null(json, "want");
 	have_json(json, described);
-	volumes_json(json, session, described);
+	volumes_json(json, described);
+	graph_json(json, "graph", &described->graph);
 	if (described->status)
 		status_json_conditions(json, "conditions", described->status, NULL);
 	json_text(json, "change", change ? change_name[change->kind] : NULL);
@@ -298,7 +321,7 @@ static enum exit_code describe(struct session *session, const struct plan *plan,
 	if (session->options->output == OUTPUT_JSON)
 		describe_json(&json, session, &described);
 	else
-		describe_text(stdout, session, &described);
+		describe_text(stdout, &described);
 	return session->broken || !session->have->known ? EXIT_ERROR : EXIT_DONE;
 }
 

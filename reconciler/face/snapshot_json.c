@@ -1,22 +1,19 @@
-/* In comes an observation, out goes its JSON by the field tables. What must not be in it is taken out of
- * shallow copies of the two structs that hold it. */
+/* In comes an observation, out goes its JSON by the field tables. What must not be in it is taken out of a
+ * shallow copy. */
 #include "face/snapshot_json.h"
 #include <nettle/sha2.h>
 
-void snapshot_json(struct json *json, const struct have *have, bool with_free)
+void snapshot_json(struct json *json, const struct have *have, bool fleeting)
 {
 	struct Observation shown = *have->found;
-	struct HostFacts host;
 
 	shown.at[Observation_files] = NULL;
-	if (shown.at[Observation_host] && shown.host && !with_free) {
-		host = *shown.host;
-		host.at[HostFacts_free] = NULL;
-		shown.host = &host;
-	}
 	KNOW(&shown, Observation, apiVersion, "xensteer/v1");
 	KNOW(&shown, Observation, kind, "Observation");
-	object_json(json, NULL, &type_Observation, &shown);
+	if (fleeting)
+		object_json(json, NULL, &type_Observation, &shown);
+	else
+		object_json_settled(json, NULL, &type_Observation, &shown);
 }
 
 static ssize_t hash_write(void *context, const char *bytes, size_t size)

@@ -1,9 +1,9 @@
 /* Conditions come in, a table or JSON goes out. All conditions of an object stand in the JSON, false ones
  * too: a reader need not know which ones there are. For people only those are shown that say something. */
 #include "face/status_print.h"
+#include "face/wording.h"
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 static void status_line(FILE *out, const struct object_status *status, int width, bool color)
 {
@@ -45,13 +45,9 @@ void status_text_condition(
 /* Null where it is not known. */
 static void time_json(struct json *json, const char *key, int64_t seconds)
 {
-	const time_t time = (time_t)seconds;
-	struct tm utc;
-	char text[32] = "";
+	char text[32];
 
-	if (seconds && gmtime_r(&time, &utc))
-		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-	json_text(json, key, *text ? text : NULL);
+	json_text(json, key, seconds ? wording_time(seconds, text) : NULL);
 }
 
 static void generation_json(struct json *json, const char *key, int64_t generation)

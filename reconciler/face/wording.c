@@ -4,6 +4,7 @@
 #include "model/quantity.h"
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 const char *wording_mark(const struct change *change)
 {
@@ -56,6 +57,16 @@ const char *wording_name(const char *object)
 	const char *slash = strchr(object, '/');
 
 	return slash ? slash + 1 : object;
+}
+
+const char *wording_time(int64_t seconds, char out[32])
+{
+	time_t moment = (time_t)seconds;
+	struct tm utc;
+
+	if (!gmtime_r(&moment, &utc) || !strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc))
+		snprintf(out, 32, "%" PRId64, seconds);
+	return out;
 }
 
 static bool needs_quotes(const char *text)

@@ -32,6 +32,7 @@ const struct mark mark_observed = {0}, mark_derived = {0};
 #define REQUIRED .required = true
 #define AT_CREATE .at_create = true
 #define LATER .later = true
+#define FLEETING .fleeting = true
 #define ONCE_SET .once_set = true
 #define LATER_FROM(word) .later_from = (word)
 #define RANGE(low, high) .min = (low), .max = (high)

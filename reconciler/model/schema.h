@@ -154,6 +154,7 @@ struct field {
 	const struct format *format;                    /* Text, Texts, the keys of Map */
 	const char *prose;
 	bool required, at_create, has_default;
+	bool fleeting; /* it changes by itself: no part of what is kept, or compared whole */
 	bool later;    /* its action is not built yet: plan refuses an object that sets it */
 	bool once_set; /* compared only where it is set, or was (Record.set): then it goes back to its default
 			*/
@@ -232,6 +233,8 @@ bool object_same(const struct type *, const void *one, const void *other);
 void value_json(struct json *, const char *key, const struct field *, const void *value);
 /* A whole object of a type, as a JSON object. */
 void object_json(struct json *, const char *key, const struct type *, const void *object);
+/* The same without the fields that change by themselves. */
+void object_json_settled(struct json *, const char *key, const struct type *, const void *object);
 /* A value on one line for people: 2GiB, "ro quiet", none. */
 void value_text(struct buffer *, const struct field *, const void *value);
 /* A deep copy into the arena; marks stay the same pointers. */

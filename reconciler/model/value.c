@@ -161,7 +161,11 @@ static void map_json(struct json *json, const char *key, const struct map *map)
 	json_close(json, '}');
 }
 
-void value_json(struct json *json, const char *key, const struct field *field, const void *value)
+static void object_write(
+	struct json *json, const char *key, const struct type *type, const void *object, bool fleeting);
+
+static void value_write(
+	struct json *json, const char *key, const struct field *field, const void *value, bool fleeting)
 {
 	char text[32];
 	switch (field->shape) {
@@ -189,7 +193,7 @@ void value_json(struct json *json, const char *key, const struct field *field, c
 	case SHAPE_One: {
 		const void *object = *(void *const *)value;
 		if (object)
-			object_json(json, key, field->of, object);
+			object_write(json, key, field->of, object, fleeting);
 		else
 			json_null(json, key);
 		break;
@@ -198,7 +202,7 @@ void value_json(struct json *json, const char *key, const struct field *field, c
 		const struct list *list = value;
 		json_open_array(json, key);
 		for (uint32_t i = 0; i < list->count; i++)
-			object_json(json, NULL, field->of, list->item[i]);
+			object_write(json, NULL, field->of, list->item[i], fleeting);
 		json_close(json, ']');
 		break;
 	}
@@ -226,17 +230,33 @@ static bool is_flat(const struct type *type)
 	return true;
 }
 
-void object_json(struct json *json, const char *key, const struct type *type, const void *object)
+static void object_write(
+	struct json *json, const char *key, const struct type *type, const void *object, bool fleeting)
 {
 	if (is_flat(type))
 		json_open_flat_object(json, key);
 	else
 		json_open_object(json, key);
 	for (int i = 0; i < type->count; i++)
-		if (*field_mark(type, i, object))
-			value_json(json, type->fields[i].key, &type->fields[i],
-				field_value(&type->fields[i], object));
+		if (*field_mark(type, i, object) && (fleeting || !type->fields[i].fleeting))
+			value_write(json, type->fields[i].key, &type->fields[i],
+				field_value(&type->fields[i], object), fleeting);
 	json_close(json, '}');
+}
+
+void value_json(struct json *json, const char *key, const struct field *field, const void *value)
+{
+	value_write(json, key, field, value, true);
+}
+
+void object_json(struct json *json, const char *key, const struct type *type, const void *object)
+{
+	object_write(json, key, type, object, true);
+}
+
+void object_json_settled(struct json *json, const char *key, const struct type *type, const void *object)
+{
+	object_write(json, key, type, object, false);
 }
 
 void value_text(struct buffer *out, const struct field *field, const void *value)

@@ -44,7 +44,7 @@ static bool describe(struct layer_job *job, const char *path, const char *name, 
 	KNOW(job->found, LayerFound, path, name);
 	KNOW(job->found, LayerFound, format, format);
 	KNOW(job->found, LayerFound, size, size);
-	KNOW(job->found, LayerFound, id, identity.id);
+	identity_note(&identity, job->found);
 	return true;
 }
 

@@ -3,12 +3,16 @@
 #include <inttypes.h>
 #include <sys/sysmacros.h>
 
+enum { BLOCK = 512 }; /* what st_blocks counts, whatever the file system's own are */
+
 struct identity identity_from(struct arena *arena, const struct stat *status)
 {
 	struct identity identity = {
 		.regular = S_ISREG(status->st_mode),
 		.block = S_ISBLK(status->st_mode),
 		.size = S_ISREG(status->st_mode) ? status->st_size : 0,
+		.allocated = S_ISREG(status->st_mode) ? status->st_blocks * BLOCK : -1,
+		.written = status->st_mtim.tv_sec,
 	};
 	if (identity.block)
 		identity.id = arena_format(arena, "b:%u:%u", major(status->st_rdev), minor(status->st_rdev));
@@ -27,6 +31,15 @@ bool identity_of(struct arena *arena, const char *path, struct identity *identit
 		return false;
 	*identity = identity_from(arena, &status);
 	return true;
+}
+
+void identity_note(const struct identity *identity, struct LayerFound *found)
+{
+	KNOW(found, LayerFound, id, identity->id);
+	if (identity->allocated < 0)
+		return;
+	KNOW(found, LayerFound, allocated, identity->allocated);
+	KNOW(found, LayerFound, written, identity->written);
 }
 
 const char *identity_text(struct arena *arena, const struct identity *identity)

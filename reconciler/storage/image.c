@@ -99,6 +99,8 @@ struct HaveImage *image_observe(struct arena *arena, const struct wanted_image *
 	KNOW(found, HaveImage, present, true);
 	KNOW(found, HaveImage, id, identity.id);
 	KNOW(found, HaveImage, changed, identity.changed);
+	if (identity.allocated >= 0)
+		KNOW(found, HaveImage, allocated, identity.allocated);
 	if (image_size(fd, &identity, (int)image->format, &size, &why))
 		KNOW(found, HaveImage, size, size);
 	const char *digest = digest_cached(arena, state_dir, image->name, &identity);
@@ -138,7 +140,7 @@ static bool observe(struct layer_job *job)
 	KNOW(found, LayerFound, path, recorded->path);
 	KNOW(found, LayerFound, format, recorded->format);
 	KNOW(found, LayerFound, size, size);
-	KNOW(found, LayerFound, id, identity.id);
+	identity_note(&identity, found);
 	KNOW(found, LayerFound, baseId, identity_text(job->arena, &identity));
 	if (!KNOWN(recorded, LayerFound, base))
 		return true;

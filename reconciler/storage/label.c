@@ -62,7 +62,7 @@ bool label_write(const char *folder, const struct Label *label)
 	size_t size;
 	const char *path = arena_format(arena, "%s/volume.json", folder);
 	struct json json = json_to_buffer(&text, true);
-	object_json(&json, NULL, &type_Label, label);
+	object_json_settled(&json, NULL, &type_Label, label);
 	json_end(&json);
 	const char *have = file_read(arena, path, LABEL_LIMIT, &size);
 	if (have && size == text.size && memcmp(have, text.text, size) == 0)

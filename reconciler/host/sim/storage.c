@@ -10,6 +10,7 @@
 
 enum { LAYER_MS = 200, OPEN_MS = 100, REMOVE_MS = 200, VERIFY_MS = 1000, RECORD_MS = 100 };
 static const int64_t image_size = 2 * GiB;
+enum { QCOW2_EMPTY = 196 << 10 }; /* what qemu-img makes of nothing */
 
 static struct world *world_of_storage(const struct storage *storage)
 {
@@ -75,6 +76,8 @@ static struct HaveImage *image_found(
 		return image;
 	if (!KNOWN(image, HaveImage, size))
 		KNOW(image, HaveImage, size, image_size);
+	if (!KNOWN(image, HaveImage, allocated))
+		KNOW(image, HaveImage, allocated, image->size);
 	if (!KNOWN(image, HaveImage, id))
 		KNOW(image, HaveImage, id, sim_id_of_path(arena, 2, want->path));
 	if (!KNOWN(image, HaveImage, changed))
@@ -214,6 +217,14 @@ static bool is_found_there(const struct LayerFound *layer)
 	return !row->makes && !row->binds;
 }
 
+/* What a file takes that nobody has written to yet; a raw one is a hole. */
+static int64_t layer_allocated(const struct LayerFound *layer)
+{
+	if (text_equal(layer->layer, "image"))
+		return layer->size;
+	return layer->format == disk_format_qcow2 ? QCOW2_EMPTY : 0;
+}
+
 static struct LayerFound *layer_add(
 	struct world *world, struct sim_volume *volume, const struct LayerFound *expected)
 {
@@ -225,6 +236,9 @@ static struct LayerFound *layer_add(
 		KNOW(layer, LayerFound, open, false);
 	/* what the layer below turned out to be is known only now */
 	have->label->chain.item[have->chain.count] = object_copy(volume->arena, &type_LayerFound, expected);
+	if (text_equal(layer->layer, "image") || text_equal(layer->layer, "overlay") ||
+		text_equal(layer->layer, "file"))
+		KNOW(layer, LayerFound, allocated, layer_allocated(layer));
 	list_add(volume->arena, &have->chain, layer);
 	if (have->chain.count == have->label->chain.count)
 		KNOW(have, HaveVolume, state, volume_state_complete);
