@@ -53,7 +53,7 @@ $B/tests/unit/%: tests/unit/%.c $B/core.a
 	$Q$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests -o $@ $< $B/core.a $(LIBS) -lcriterion
 
 # What building and testing need, as Debian 12 names it. The real Xen of test-xen is made by tests/lab/lab.
-DEPS_BUILD := gcc libc6-dev pkg-config libyaml-dev libcjson-dev libxen-dev libinotifytools0-dev nettle-dev libblkid-dev qemu-utils
+DEPS_BUILD := gcc libc6-dev pkg-config libyaml-dev libcjson-dev libxen-dev libinotifytools0-dev nettle-dev libblkid-dev qemu-utils xorriso
 DEPS_TEST := libcriterion-dev python3 python3-jsonschema python3-yaml
 DEPS_LINT := clang clang-tidy cppcheck clang-format shellcheck libclang-rt-dev mandoc
 .PHONY: deps

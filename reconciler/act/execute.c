@@ -79,11 +79,25 @@ static void link_volume(struct batch *batch, const struct have *have, const char
 		links_set(&batch->links, uid, &link);
 }
 
+/* A config drive that is there already. */
+static void link_drive(struct batch *batch, const struct have *have, const struct action *action)
+{
+	const struct HaveDrive *drive =
+		have_drive(have, action->domain->uid, have_wanted_content(have, action->domain->uid));
+	const struct link link = {.path = drive ? drive->path : NULL,
+		.id = drive ? drive->id : NULL,
+		.format = disk_format_raw};
+	if (drive)
+		links_set(&batch->links, action->config->volume.uid, &link);
+}
+
 /* What is known of the volumes that the actions name, before any of them ran. */
 static void link_all(struct batch *batch, const struct plan *plan, const struct have *have)
 {
 	for (uint32_t i = 0; i < plan->actions.count; i++) {
 		const struct action *action = plan->actions.item[i];
+		if (action->config && action->domain)
+			link_drive(batch, have, action);
 		if (action->disk_volume)
 			link_volume(batch, have, action->disk_volume->uid);
 		if (!action->domain || verb_table[action->verb].stage > STAGE_CREATE)

@@ -51,8 +51,9 @@ struct child {
 
 struct runner {
 	struct child *first;
-	unsigned count; /* children in the chain */
-	struct pollfd *polls;
+	unsigned count;       /* children in the chain */
+	struct pollfd *polls; /* three of each child, and one more */
+	int attended;         /* a descriptor, plus one */
 };
 
 int64_t runner_now(void)
@@ -71,7 +72,7 @@ static void fd_close(int *fd)
 struct runner *runner_new(void)
 {
 	struct runner *runner = calloc(1, sizeof(*runner));
-	if (!runner)
+	if (!runner || !(runner->polls = calloc(1, sizeof(*runner->polls))))
 		memory_ended();
 	return runner;
 }
@@ -182,7 +183,8 @@ struct child *runner_start(
 	struct runner *runner, const char *const *argv, const char *const *environment, int64_t deadline_ms)
 {
 	struct child *child = calloc(1, sizeof(*child));
-	struct pollfd *polls = reallocarray(runner->polls, ((size_t)runner->count + 1) * 3, sizeof(*polls));
+	struct pollfd *polls =
+		reallocarray(runner->polls, ((size_t)runner->count + 1) * 3 + 1, sizeof(*polls));
 	if (!child || !polls)
 		memory_ended();
 	runner->polls = polls;
@@ -354,11 +356,18 @@ bool runner_wait(struct runner *runner, int64_t until)
 			runner->polls[count++] = (struct pollfd){.fd = child->output_fd, .events = POLLIN};
 			runner->polls[count++] = (struct pollfd){.fd = child->errors_fd, .events = POLLIN};
 		}
+		struct pollfd *attended = &runner->polls[count++];
+		*attended = (struct pollfd){.fd = runner->attended - 1, .events = POLLIN};
 		int64_t left = wake > now ? wake - now : 0;
 		int ready = poll(runner->polls, count, left > INT_MAX ? INT_MAX : (int)left);
-		if (ready < 0 || runner_now() >= until)
+		if (ready < 0 || attended->revents || runner_now() >= until)
 			return runner_collect(runner);
 	}
+}
+
+void runner_attend(struct runner *runner, int descriptor)
+{
+	runner->attended = descriptor + 1;
 }
 
 unsigned runner_busy(const struct runner *runner)

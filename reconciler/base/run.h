@@ -41,6 +41,8 @@ struct child *runner_start(struct runner *, const char *const *argv, const char 
  * ended that nobody has been told of. A signal that this process catches ends the wait early, with false.
  * Deadlines are kept only while somebody waits. */
 bool runner_wait(struct runner *, int64_t until);
+/* From now on a wait also ends, with false, when this descriptor has something to read; -1: no longer. */
+void runner_attend(struct runner *, int descriptor);
 /* Children in flight or ended and not yet dropped. */
 unsigned runner_busy(const struct runner *);
 bool child_ended(const struct child *);

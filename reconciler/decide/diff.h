@@ -13,6 +13,8 @@ struct difference {
 	enum verb verb;        /* makes it so on a running guest; verb_none: only by its effect */
 	const char *refused;   /* not done, and why: "not yet supported: ...", "shrinking is refused"; NULL
 				  otherwise */
+	bool asked;            /* its author asks for it in so many words: disruption does not bound it */
+	bool staged;           /* its author wants it to wait: only --allow lets it happen now */
 	bool unknown;          /* HAVE does not know the field */
 	/* for lists: the entries themselves */
 	const struct wanted_disk *want_disk;

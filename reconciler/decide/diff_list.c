@@ -3,6 +3,7 @@
  * compared by the ids of files and devices (device and inode), never by the text of a path. */
 #include "decide/diff_list.h"
 #include "model/action.h"
+#include "model/drive.h"
 #include "model/effect.h"
 #include <string.h>
 
@@ -196,7 +197,8 @@ void diff_disks(const struct diffing *diffing)
 		bool wanted = false;
 		for (uint32_t i = 0; i < want->count && !wanted; i++)
 			wanted = strcmp(((struct wanted_disk *)want->item[i])->disk->vdev, disk->vdev) == 0;
-		if (wanted)
+		/* its config drive is judged as a whole, see plan_config.c */
+		if (wanted || (diffing->domain->config && drive_is(disk, diffing->domain->uid)))
 			continue;
 		struct difference *difference =
 			entry_difference(diffing, arena_format(diffing->arena, "spec.disks[%s]", disk->vdev),

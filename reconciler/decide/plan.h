@@ -33,6 +33,7 @@ struct change {
 	bool allowed;       /* something of it will be done, or nothing needs to be */
 	const char *reason; /* blocked, unknown, and what is left out: one line for people; NULL otherwise */
 	enum cause cause;
+	const char *failed; /* ConfigFailed and its kin: why its guest is not as wanted; else NULL */
 	const char *detail; /* "keeps volume old-xvda", or NULL */
 	const struct mark *at;
 	const struct object *subject;   /* NULL: its file is gone */

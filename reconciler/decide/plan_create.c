@@ -227,8 +227,8 @@ static bool is_lost(
 }
 
 /* Everything that creation would trip over and that can be seen now. NULL: nothing. */
-static const char *create_obstacle(
-	struct planner *planner, const struct wanted_domain *domain, const struct HaveDomain *have)
+static const char *create_obstacle(struct planner *planner, struct change *change,
+	const struct wanted_domain *domain, const struct HaveDomain *have)
 {
 	const struct HaveDomain *namesake = have_domain_named(planner->have, domain->xen_name);
 	if (namesake && namesake != have && (!have || strcmp(namesake->uuid, domain->uid) != 0))
@@ -252,6 +252,9 @@ static const char *create_obstacle(
 		if (obstacle)
 			return obstacle;
 	}
+	const char *failed = config_obstacle(planner, change, domain);
+	if (failed)
+		return failed;
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
 		const char *obstacle = disk_obstacle(planner, disk);
@@ -270,13 +273,15 @@ static const char *create_obstacle(
 bool draft_create(struct planner *planner, struct change *change, const struct wanted_domain *domain,
 	const struct HaveDomain *have, struct draft *after)
 {
-	const char *obstacle = create_obstacle(planner, domain, have);
+	const char *obstacle = create_obstacle(planner, change, domain, have);
 	if (obstacle) {
 		change_block(planner, change, CHANGE_BLOCKED, obstacle);
 		return false;
 	}
 	/* `after` follows the check: what cannot be created anew is not destroyed first */
 	struct draft *check = draft_of(planner, change, verb_domain_check, domain, NULL, NULL, NULL);
+	const struct wanted_config *config = config_in_cfg(planner, domain) ? domain->config : NULL;
+	check->action.config = config;
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
 		struct volume_plan *volume = plan_volume(planner, change, disk->volume, check);
@@ -285,15 +290,20 @@ bool draft_create(struct planner *planner, struct change *change, const struct w
 			return false;
 		}
 	}
+	struct draft *drive = draft_config(planner, change, domain, check);
 	struct draft *configure = draft_of(planner, change, verb_domain_configure, domain, NULL, NULL, check);
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
 		draft_needs(planner, configure, plan_volume(planner, change, disk->volume, check)->last);
 	}
+	draft_needs(planner, configure, drive);
 	draft_needs(planner, configure, after);
+	configure->action.config = config;
 	struct draft *create = draft_of(planner, change, verb_domain_create, domain, NULL, NULL, configure);
 	create->action.record = record_of(planner, change, domain, NULL);
-	draft_of(planner, change, verb_domain_verify, domain, NULL, NULL, create);
+	create->action.config = config;
+	struct draft *verify = draft_of(planner, change, verb_domain_verify, domain, NULL, NULL, create);
+	draft_delivery(planner, change, domain, drive, verify);
 	return true;
 }
 
@@ -308,7 +318,8 @@ void draft_again(struct planner *planner, struct change *change, const struct wa
 	struct draft *first = change->actions.item[stop];
 	for (uint32_t i = 0; i < change->actions.count; i++) {
 		struct draft *draft = change->actions.item[i];
-		if (draft->action.verb == verb_domain_check || draft->action.verb == verb_volume_create)
+		if (draft->action.verb == verb_domain_check || draft->action.verb == verb_volume_create ||
+			draft->action.verb == verb_config_create)
 			draft_needs(planner, first, draft);
 	}
 }

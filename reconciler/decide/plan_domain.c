@@ -22,7 +22,7 @@ static void explain(
 	struct planner *planner, struct change *change, const struct wanted_domain *domain, bool anew)
 {
 	enum level beyond = level_none;
-	bool unknown = false;
+	bool unknown = false, staged = false;
 	for (uint32_t i = 0; i < change->difference_count && !anew; i++) {
 		const struct difference *difference = &change->differences[i];
 		if (change->difference_allowed[i])
@@ -32,8 +32,14 @@ static void explain(
 		else if (difference->refused) {
 			change_reason(planner, change, difference->refused);
 			worse(change, CAUSE_LIMITS);
+		} else if (difference->staged) {
+			staged = true;
 		} else if (difference->effect > beyond)
 			beyond = difference->effect;
+	}
+	if (staged) {
+		change_reason(planner, change, "restart required (not allowed: config.onChange is stage)");
+		worse(change, CAUSE_STAGED);
 	}
 	if (unknown) {
 		change_reason(planner, change, "not everything about it could be found out");
@@ -123,6 +129,7 @@ static void plan_running(struct planner *planner, struct change *change, const s
 {
 	struct list differences = {0};
 	diff_domain(planner->arena, planner->want, planner->have, domain, have, &differences);
+	plan_config_differences(planner, domain, have, &differences);
 	const uint32_t own = differences.count;
 	diff_inline_volumes(planner, domain, &differences);
 	change_differences(planner, change, &differences);
@@ -159,6 +166,7 @@ static void plan_running(struct planner *planner, struct change *change, const s
 			if (change->difference_allowed[i])
 				draft_live(planner, change, domain, have, i);
 		draft_moves(planner, change);
+		plan_config_running(planner, change, domain, have);
 		label_inline_volumes(planner, change, domain);
 		const bool stale = KNOWN(have, HaveDomain, markStale) && have->markStale;
 		if (have->mark && (stale || !record_same(planner, change, domain, have))) {
@@ -238,6 +246,7 @@ static void plan_present(struct planner *planner, struct change *change, const s
 	if (!ours(planner, change, domain, have))
 		return;
 	const bool half_built = KNOWN(have, HaveDomain, halfBuilt) && have->halfBuilt;
+	const char *failed;
 	if (have->power == found_power_Stopped && KNOWN(have, HaveDomain, ended) &&
 		have->ended == ended_suspend) {
 		change_block(planner, change, CHANGE_BLOCKED,
@@ -246,9 +255,18 @@ static void plan_present(struct planner *planner, struct change *change, const s
 	} else if (domain->spec->power == power_Stopped) {
 		change->kind = CHANGE_STOP;
 		change->blast = have->power == found_power_Stopped || half_built ? level_none : level_stop;
-		plan_stop(planner, change, domain->name, have, domain->spec->shutdown, NULL);
+		draft_shred(planner, change, domain->uid, domain->name, NULL,
+			plan_stop(planner, change, domain->name, have, domain->spec->shutdown, NULL));
 		set_blast_of_stop(change, change->blast);
 		label_inline_volumes(planner, change, domain);
+	} else if ((half_built || have->power == found_power_Stopped) &&
+		   (failed = config_obstacle(planner, change, domain))) {
+		change->kind = CHANGE_STOP;
+		change_reason(planner, change, failed);
+		change->cause = CAUSE_ERROR;
+		draft_shred(planner, change, domain->uid, domain->name, NULL,
+			plan_stop(planner, change, domain->name, have, domain->spec->shutdown, NULL));
+		set_blast_of_stop(change, level_none);
 	} else if (half_built || have->power == found_power_Stopped) {
 		change->kind = CHANGE_CREATE;
 		change->detail = half_built
@@ -260,7 +278,7 @@ static void plan_present(struct planner *planner, struct change *change, const s
 		if (!change->allowed && half_built)
 			bury(planner, change, domain, have);
 		set_blast_of_stop(change, level_none);
-	} else
+	} else if (!plan_config_failed(planner, change, domain, have))
 		plan_running(planner, change, domain, have);
 }
 
@@ -327,6 +345,7 @@ void plan_domain(struct planner *planner, const struct wanted_domain *domain)
 		draft_create(planner, change, domain, NULL, NULL);
 	} else {
 		change->kind = CHANGE_LIVE;
+		draft_shred(planner, change, domain->uid, domain->name, NULL, NULL);
 		label_inline_volumes(planner, change, domain);
 	}
 }

@@ -129,6 +129,9 @@ void draft_live(struct planner *planner, struct change *change, const struct wan
 	case verb_disk_detach:
 		draft_disk(planner, change, domain, have, difference);
 		break;
+	case verb_config_create:
+		draft_config_live(planner, change, domain, have);
+		break;
 	case verb_nic_attach:
 	case verb_nic_detach:
 		draft_nic(planner, change, domain, have, difference);
@@ -151,7 +154,7 @@ void draft_moves(struct planner *planner, struct change *change)
 {
 	for (uint32_t i = 0; i < change->actions.count; i++) {
 		struct draft *attach = change->actions.item[i];
-		if (attach->action.verb != verb_disk_attach)
+		if (attach->action.verb != verb_disk_attach || attach->action.config)
 			continue;
 		const struct HaveVolume *volume = have_volume(planner->have, attach->action.disk_volume->uid);
 		struct link link;
@@ -196,9 +199,12 @@ enum level draft_judge(struct planner *planner, struct change *change, const str
 			change->blast = difference->effect;
 		if (!difference->unknown && !difference->refused && difference->effect <= limit)
 			difference->refused = attach_obstacle(planner, change, domain, difference);
+		const enum level bound = difference->asked    ? level_data_loss
+					 : difference->staged ? planner->options->allow
+							      : limit;
 		const bool shielded = protected && difference->effect >= level_recreate;
 		change->difference_allowed[i] = !difference->unknown && !difference->refused && !shielded &&
-						difference->effect <= limit;
+						difference->effect <= bound;
 		if (change->difference_allowed[i] && difference->effect > done)
 			done = difference->effect;
 	}

@@ -145,6 +145,7 @@ static void prune_domain(struct planner *planner, const struct HaveDomain *have)
 	else {
 		struct draft *gone = plan_stop(planner, change, name, have, have->mark->shutdown, NULL);
 		gone->action.counted = true;
+		draft_shred(planner, change, have->uuid, name, NULL, gone);
 		prune_inline_volumes(planner, change, have, gone);
 	}
 }

@@ -91,6 +91,10 @@ static struct Label *label_of(struct planner *planner, const struct volume_plan 
 		KNOW(label, Label, domain, volume->domain_uid);
 	KNOW(label, Label, reclaim, (int)volume->reclaim);
 	KNOW(label, Label, protect, volume->protect);
+	if (have && KNOWN(have, Label, config))
+		KNOW(label, Label, config, have->config);
+	if (have && KNOWN(have, Label, configFailed))
+		KNOW(label, Label, configFailed, have->configFailed);
 	return label;
 }
 

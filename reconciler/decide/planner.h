@@ -98,6 +98,32 @@ enum level draft_judge(struct planner *, struct change *, const struct wanted_do
 void draft_live(struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *,
 	uint32_t index);
 
+/* Config drives (plan_config.c). Why a guest is not made with its drive as it is: it failed with it before,
+ * as the change then says, too. NULL: nothing speaks against it. */
+const char *config_obstacle(struct planner *, struct change *, const struct wanted_domain *);
+/* Does its configuration name the drive, when it is made next? */
+bool config_in_cfg(struct planner *, const struct wanted_domain *);
+/* Makes the drive that its creation needs; NULL: it is there, or none is needed. */
+struct draft *draft_config(
+	struct planner *, struct change *, const struct wanted_domain *, struct draft *after);
+/* From `after` on it runs: what follows until it counts as told. `drive` (may be NULL) makes the drive. */
+void draft_delivery(struct planner *, struct change *, const struct wanted_domain *, struct draft *drive,
+	struct draft *after);
+/* The drives of this domain are removed, but for the one whose content is `keep` (may be NULL). */
+void draft_shred(struct planner *, struct change *, const char *uid, const char *name, const char *keep,
+	struct draft *after);
+/* A guest that failed with its drive: the change says so. True: it is stopped, and nothing else is done. */
+bool plan_config_failed(
+	struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *);
+/* Differences of a guest that runs; what is done about the one whose verb is config.create; and what is to be
+ * done where none differs: a delivery goes on, a drive is taken away. */
+void plan_config_differences(
+	struct planner *, const struct wanted_domain *, const struct HaveDomain *, struct list *out);
+void draft_config_live(
+	struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *);
+void plan_config_running(
+	struct planner *, struct change *, const struct wanted_domain *, const struct HaveDomain *);
+
 /* After all live actions of a change are drafted: puts those on one volume in order. */
 void draft_moves(struct planner *, struct change *);
 

@@ -193,6 +193,7 @@ void session_load(struct session *session, const char *const *paths, size_t coun
 		.host = session->settings,
 		.owner = session->owner,
 		.host_name = session->host_name,
+		.away = session->driver != &host_xen && session->driver != &host_sim,
 		.references_warn = !session->host,
 		/* with --take-over PATH is meant to be another folder */
 		.stands_for = count == 1 && !session->options->take_over ? session->source : NULL,

@@ -53,7 +53,12 @@ struct action {
 	const struct Scheduler *scheduler; /* set-scheduler: what is known of it */
 	const char *cpus;                  /* set-cpus: in canonical form */
 	int64_t number; /* set-memory: bytes; set-vcpus: count; shutdown: timeout in seconds */
-	bool counted;   /* a removal that counts towards the cap of the hour */
+	/* config.*: the drive that is wanted; domain.check, configure and create: it is in the configuration;
+	 * disk.*: the disk is it */
+	const struct wanted_config *config;
+	const struct HaveDrive *drive; /* config.remove: which, where it was found; else that of `config` */
+	const char *failure; /* config.record: how the guest failed; NULL: it was given what is wanted */
+	bool counted;        /* a removal that counts towards the cap of the hour */
 	bool escalates; /* shutdown: an action that destroys comes after; running out of time is no failure */
 	const struct Record *record; /* what to write before it, where its verb records */
 	const struct Label

@@ -115,6 +115,29 @@ static const char *volume_uid(const void *item)
 	return ((const struct HaveVolume *)item)->uid;
 }
 
+static const char *drive_domain(const void *item)
+{
+	const struct HaveDrive *drive = item;
+	return drive->domain ? drive->domain : "";
+}
+
+static int by_drive_domain(const void *a, const void *b)
+{
+	const struct HaveDrive *one = *(struct HaveDrive *const *)a, *two = *(struct HaveDrive *const *)b;
+	int order = strcmp(drive_domain(one), drive_domain(two));
+	return order ? order : strcmp(one->path ? one->path : "", two->path ? two->path : "");
+}
+
+static const char *content_domain(const void *item)
+{
+	return ((const struct wanted_content *)item)->domain;
+}
+
+static int by_content_domain(const void *a, const void *b)
+{
+	return strcmp(content_domain(*(const void *const *)a), content_domain(*(const void *const *)b));
+}
+
 static const char *image_name(const void *item)
 {
 	return ((const struct HaveImage *)item)->name;
@@ -132,11 +155,15 @@ void have_sort(struct have *have)
 	list_sort(&found->volumes, by_volume_name);
 	list_sort(&found->images, by_image_name);
 	list_sort(&found->files, by_path);
+	list_sort(&found->drives, by_drive_domain);
 	have->domains_by_uuid = index_make(have->arena, &found->domains, domain_uuid, by_uuid);
 	have->domains_by_name = index_make(have->arena, &found->domains, domain_name, by_name);
 	have->volumes_by_id = index_make(have->arena, &found->volumes, volume_id, by_volume_id);
 	have->volumes_by_domain = index_make(have->arena, &found->volumes, volume_domain, by_volume_domain);
 	have->volumes_by_uid = index_make(have->arena, &found->volumes, volume_uid, by_volume_uid);
+	have->drives_by_domain = index_make(have->arena, &found->drives, drive_domain, by_drive_domain);
+	have->contents_by_domain =
+		index_make(have->arena, &have->contents, content_domain, by_content_domain);
 }
 
 struct HaveVolume *have_volume_on(const struct have *have, const char *id)
@@ -153,6 +180,38 @@ const struct index_entry *have_volumes_of(const struct have *have, const char *d
 		strcmp(volume_domain(index->entry[first + *count].item), domain_uid) == 0)
 		++*count;
 	return *count ? &index->entry[first] : NULL;
+}
+
+const struct index_entry *have_drives_of(const struct have *have, const char *domain_uid, uint32_t *count)
+{
+	const struct index *index = &have->drives_by_domain;
+	const uint32_t first = index_first(index, domain_uid, drive_domain);
+	*count = 0;
+	while (first + *count < index->count &&
+		strcmp(drive_domain(index->entry[first + *count].item), domain_uid) == 0)
+		++*count;
+	return *count ? &index->entry[first] : NULL;
+}
+
+struct HaveDrive *have_drive(const struct have *have, const char *domain_uid, const char *content)
+{
+	uint32_t count;
+	const struct index_entry *drives = content ? have_drives_of(have, domain_uid, &count) : NULL;
+	if (!drives)
+		return NULL;
+	for (uint32_t i = 0; i < count; i++) {
+		struct HaveDrive *drive = drives[i].item;
+		if (text_equal(drive->content, content))
+			return drive;
+	}
+	return NULL;
+}
+
+const char *have_wanted_content(const struct have *have, const char *domain_uid)
+{
+	const struct wanted_content *wanted =
+		index_find(&have->contents_by_domain, domain_uid, content_domain);
+	return wanted ? wanted->content : NULL;
 }
 
 struct HaveDomain *have_domain(const struct have *have, const char *uuid)

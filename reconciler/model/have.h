@@ -5,15 +5,22 @@
 #include "base/index.h"
 #include "model/schema.h"
 
+/* What is on the config drive that WANT has of a domain, as this host's keyed hash. */
+struct wanted_content {
+	const char *domain, *content; /* uid, hash */
+};
+
 struct have {
 	struct arena *arena;
 	struct Observation *found;
-	struct index domains_by_uuid, domains_by_name, volumes_by_uid, volumes_by_id,
-		volumes_by_domain; /* made by have_sort, for the look-ups */
-	bool known;                /* false: the host could not be observed at all; nothing is acted on */
-	bool storage_known;        /* false: volumes could not be listed; create and remove are withheld */
-	const char *why_unknown;   /* for people */
-	bool paths_known;          /* false: a snapshot, which knows no files of the host but its volumes */
+	struct index domains_by_uuid, domains_by_name, volumes_by_uid, volumes_by_id, volumes_by_domain,
+		drives_by_domain, contents_by_domain; /* made by have_sort, for the look-ups */
+	struct list contents; /* struct wanted_content: of the config drives in WANT; whose is not here is not
+				 known */
+	bool known;           /* false: the host could not be observed at all; nothing is acted on */
+	bool storage_known;   /* false: volumes could not be listed; create and remove are withheld */
+	const char *why_unknown; /* for people */
+	bool paths_known;        /* false: a snapshot, which knows no files of the host but its volumes */
 };
 
 struct have *have_new(void); /* with an arena and an empty Observation */
@@ -32,6 +39,12 @@ struct HaveVolume *have_volume_on(const struct have *, const char *id);
 /* The volumes whose label names this domain, by name: *count entries (struct HaveVolume) from the one
  * that is returned on. */
 const struct index_entry *have_volumes_of(const struct have *, const char *domain_uid, uint32_t *count);
+/* The config drives of a domain: *count entries (struct HaveDrive) from the one that is returned on. */
+const struct index_entry *have_drives_of(const struct have *, const char *domain_uid, uint32_t *count);
+/* The one with this content; NULL: none. */
+struct HaveDrive *have_drive(const struct have *, const char *domain_uid, const char *content);
+/* The keyed hash of the drive that WANT has of a domain; NULL: not known. */
+const char *have_wanted_content(const struct have *, const char *domain_uid);
 struct HaveImage *have_image(const struct have *, const char *name);
 struct HaveFile *have_file(const struct have *, const char *path);
 /* The folder of manifests that all domains and volumes of this owner were made from; NULL where they name

@@ -56,13 +56,33 @@ struct wanted_disk {
 	struct wanted_volume *volume; /* NULL: names a Volume that is not there (an error was reported) */
 };
 
+/* A file on a config drive. */
+struct config_file {
+	const char *name, *bytes;
+	size_t size;
+};
+
+/* The drive that tells a guest who it is. Secrets are in the bytes of its files, and nowhere else. */
+struct wanted_config {
+	const struct Config *spec;
+	struct list files;              /* struct config_file, sorted by name */
+	bool known;                     /* false: a file that is only on the host itself is not here */
+	bool password;                  /* it holds one: it never lies on a disk that outlives a boot */
+	int64_t timeout;                /* seconds for the guest's word; 0: nobody waits for one */
+	const struct Disk *disk;        /* how the guest sees it */
+	struct wanted_volume volume;    /* its name, and the uid that links know it by; it is no volume */
+	const struct wanted_disk *root; /* the disk whose volume remembers what was delivered */
+	const struct mark *at;
+};
+
 struct wanted_domain {
 	const struct object *object;
 	char uid[UID_SIZE];
-	const char *name;              /* metadata.name */
-	const char *xen_name;          /* spec.domainName, or the name */
-	const struct DomainSpec *spec; /* nics have name and mac, derived where the author set none */
-	struct list disks;             /* struct wanted_disk, in manifest order */
+	const char *name;                   /* metadata.name */
+	const char *xen_name;               /* spec.domainName, or the name */
+	const struct DomainSpec *spec;      /* nics have name and mac, derived where the author set none */
+	struct list disks;                  /* struct wanted_disk, in manifest order */
+	const struct wanted_config *config; /* NULL: none */
 };
 
 struct wanted_image {

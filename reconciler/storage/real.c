@@ -2,6 +2,7 @@
  * in the runner; reap looks whether a program has ended, lets the verb check and publish what it made, and
  * never waits. The verbs are in create.c, remove.c and verify.c, what is found in volume.c and image.c. */
 #include "storage/artefact.h"
+#include "storage/drive.h"
 #include "storage/image.h"
 #include "storage/work.h"
 #include <errno.h>
@@ -18,8 +19,8 @@ static struct real *real_of(const struct storage *storage)
 	return (struct real *)storage;
 }
 
-static const struct work_verb *const verbs[] = {
-	&work_create, &work_open, &work_close, &work_record, &work_remove, &work_verify};
+static const struct work_verb *const verbs[] = {&work_create, &work_open, &work_close, &work_record,
+	&work_remove, &work_verify, &work_config_create, &work_config_remove, &work_config_record};
 
 static const struct work_verb *verb_of(enum verb verb)
 {
@@ -72,6 +73,7 @@ static const char *package_of(const char *program)
 		{"lvextend", "lvm2"},
 		{"lvremove", "lvm2"},
 		{"blkdiscard", "util-linux"},
+		{"xorriso", "xorriso"},
 		{"mount", "mount"},
 		{"umount", "mount"},
 	};
@@ -205,10 +207,16 @@ static void observe(struct storage *storage, const struct want *want, struct hav
 	have->storage_known = volume_observe(real, have, &why);
 	if (!have->storage_known && !have->why_unknown)
 		have->why_unknown = why;
+	drives_observe(real, want, have);
 	have->found->at[Observation_images] = &mark_observed;
 	for (uint32_t i = 0; want && i < want->images.count; i++)
 		list_add(have->arena, &have->found->images,
 			image_observe(have->arena, want->images.item[i], real->state_dir));
+}
+
+static void sweep(struct storage *storage, const struct want *want, const struct have *have)
+{
+	drives_sweep(real_of(storage), want, have);
 }
 
 static void close_real(struct storage *storage)
@@ -227,6 +235,7 @@ static const struct storage_driver driver = {
 	.begin = begin,
 	.reap = reap,
 	.busy = busy,
+	.sweep = sweep,
 	.close = close_real,
 };
 

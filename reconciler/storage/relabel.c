@@ -26,6 +26,10 @@ static bool begin(struct work *work, const struct action *action)
 	struct Label *label = object_copy(work->arena, &type_Label, action->label);
 	label->chain = have->chain;
 	label->at[Label_chain] = have->at[Label_chain];
+	label->config = have->config;
+	label->at[Label_config] = have->at[Label_config];
+	label->configFailed = have->configFailed;
+	label->at[Label_configFailed] = have->at[Label_configFailed];
 	return label_write(work->folder, label) ||
 	       work_fail_errno(work, errno, arena_format(work->arena, "%s/volume.json", work->folder));
 }

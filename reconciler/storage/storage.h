@@ -27,12 +27,15 @@ struct storage_driver {
 	/* Never waits. */
 	bool (*reap)(struct storage *, struct finished *done);
 	unsigned (*busy)(const struct storage *); /* begun and not yet reaped */
+	/* Removes what killed programs left, and what belongs to nobody any more though it can be made anew
+	 * at any time. Nothing may be in flight. NULL: there is nothing of the kind. */
+	void (*sweep)(struct storage *, const struct want *, const struct have *);
 	void (*close)(struct storage *);
 };
 
 struct storage_options {
 	const char *state_dir; /* absolute */
-	const char *run_dir;   /* absolute: locks of devices; NULL: nothing can be bound */
+	const char *run_dir; /* absolute: locks of devices, drives with secrets; NULL: nothing can be bound */
 	const char *image_dir; /* no symlink in it may lead out of it; may be NULL */
 	const char *owner;
 	const struct texts *nbd;     /* /dev/nbdN that may be used; NULL or none: all */

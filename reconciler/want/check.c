@@ -221,6 +221,8 @@ static void check_domain(struct loading *loading, struct loaded *loaded)
 		check_address(loading, loaded, domain->spec->config->at[Config_address],
 			"spec.config.address", domain->spec->config->address);
 	policy_check_domain(loading, loaded);
+	if (!loaded->object.elsewhere)
+		config_check(loading, loaded);
 }
 
 void check_object(struct loading *loading, struct loaded *loaded)

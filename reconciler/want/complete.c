@@ -142,6 +142,7 @@ static void complete_domain(struct loading *loading, const struct loaded *loaded
 			disk->volume = want_volume(loading->want, declared->uid);
 		domain->disks.item[i] = disk;
 	}
+	domain->config = config_complete(loading, loaded, domain);
 	list_add(loading->arena, &loading->want->domains, domain);
 }
 

@@ -3,11 +3,19 @@
 #include "want/load.h"
 #include "want/source.h"
 
+/* What a config drive is made of, as far as it was read. */
+struct config_parts {
+	struct list files;    /* struct config_file */
+	const char *password; /* NULL: none is wanted, or it is not known */
+	bool unknown;         /* a secret file is not here */
+};
+
 /* An object with the file that it came from; want->objects holds these under their first member. */
 struct loaded {
 	struct object object;
 	struct source_file *file;
-	bool by_reference;  /* broken, and the first reason was that it names something broken */
+	struct config_parts config; /* config_check */
+	bool by_reference;          /* broken, and the first reason was that it names something broken */
 	char uid[UID_SIZE]; /* complete_identities; "" for images, and for what is elsewhere or has no name */
 };
 
@@ -57,10 +65,18 @@ void check_object(struct loading *, struct loaded *);
 /* chain.c: is the order of the layers possible? `writes`: a guest may write to it. */
 void chain_check(struct loading *, struct loaded *, const struct list *chain, bool writes);
 
+/* config.c: the config drive. config_check judges its fields and reads the files that it names,
+ * config_complete makes all of it, once uids are known; NULL where none is wanted. */
+void config_check(struct loading *, struct loaded *);
+const struct wanted_config *config_complete(
+	struct loading *, const struct loaded *, const struct wanted_domain *);
+
 /* policy.c: what the host lets manifests name */
 void policy_check_domain(struct loading *, struct loaded *);
 void policy_check_image(struct loading *, struct loaded *);
 void policy_check_chain(struct loading *, struct loaded *, const struct list *chain);
+/* A component ".." makes the text of a path say nothing about where it leads. */
+bool policy_climbs(const char *path);
 /* An image's path, made absolute. */
 const char *policy_image_path(struct loading *, const struct ImageSpec *);
 

@@ -6,8 +6,7 @@
 #include "want/loading.h"
 #include <string.h>
 
-/* A component ".." makes the text of a path say nothing about where it leads. */
-static bool climbs(const char *path)
+bool policy_climbs(const char *path)
 {
 	for (const char *at = path; (at = strstr(at, "..")); at += 2)
 		if ((at == path || at[-1] == '/') && (!at[2] || at[2] == '/'))
@@ -51,7 +50,7 @@ static void check_path(struct loading *loading, struct loaded *loaded, const str
 			loading, loaded, at, NULL, "%s: expected an absolute path, found '%s'", what, path);
 		return;
 	}
-	if (climbs(path)) {
+	if (policy_climbs(path)) {
 		object_error(loading, loaded, at, "write where it leads", "%s: '..' is not allowed in a path",
 			what);
 		return;
@@ -196,7 +195,7 @@ void policy_check_image(struct loading *loading, struct loaded *loaded)
 	if (!spec || !SET(spec, ImageSpec, path))
 		return;
 	const struct mark *at = spec->at[ImageSpec_path];
-	if (climbs(spec->path))
+	if (policy_climbs(spec->path))
 		object_error(loading, loaded, at, "write where it leads",
 			"spec.path: '..' is not allowed in a path");
 	else if (spec->path[0] == '/')
@@ -207,7 +206,7 @@ static void check_device(struct loading *loading, struct loaded *loaded, const s
 {
 	const struct texts *devices = &loading->options->host->policy->blockDevices;
 	if (SET(block, BlockLayer, path) &&
-		(block->path[0] != '/' || climbs(block->path) || !is_beneath_any(block->path, devices)))
+		(block->path[0] != '/' || policy_climbs(block->path) || !is_beneath_any(block->path, devices)))
 		object_error(loading, loaded, block->at[BlockLayer_path],
 			"the Host's policy.blockDevices lists those that are",
 			"block: %s is not allowed on this host", block->path);

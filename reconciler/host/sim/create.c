@@ -173,8 +173,9 @@ const struct link *link_needed(const struct world *world, struct op *op, const s
 }
 
 static void devices_prepare(
-	struct world *world, struct op *op, const struct wanted_domain *want, const struct links *links)
+	struct world *world, struct op *op, const struct action *action, const struct links *links)
 {
+	const struct wanted_domain *want = action->domain;
 	struct DomainSpec *spec = op->made->spec;
 	bool device_model = spec->type == domain_type_hvm || want->spec->graphics;
 	for (uint32_t i = 0; i < want->disks.count; i++) {
@@ -185,6 +186,11 @@ static void devices_prepare(
 		device_model = device_model || link->format != disk_format_raw;
 		list_add(op->arena, &spec->disks, disk_found(op->arena, disk->disk, link));
 	}
+	const struct wanted_config *config = action->config;
+	const struct link *drive =
+		config ? link_needed(world, op, links, &config->volume, config->disk->vdev) : NULL;
+	if (drive)
+		list_add(op->arena, &spec->disks, disk_found(op->arena, config->disk, drive));
 	for (uint32_t i = 0; i < want->spec->nics.count; i++) {
 		const struct Nic *nic = want->spec->nics.item[i];
 		struct Nic *found = nic_found(op->arena, nic, i);
@@ -254,7 +260,7 @@ void create_prepare(
 	if (op->record)
 		KNOW(op->made, HaveDomain, mark, op->record);
 	KNOW(op->made, HaveDomain, spec, spec_found(op->arena, action->domain));
-	devices_prepare(world, op, action->domain, links);
+	devices_prepare(world, op, action, links);
 	op->ends += CREATE_DISK_MS * (int64_t)op->made->spec->disks.count +
 		    CREATE_NIC_MS * (int64_t)op->made->spec->nics.count;
 	build_judge(world, op, action->domain);

@@ -6,6 +6,7 @@ void disk_attach_prepare(
 	struct world *world, struct op *op, const struct action *action, const struct links *links)
 {
 	const struct link *link = NULL;
+	op->is_drive = action->config != NULL;
 	if (guest_changeable(world, op))
 		link = link_needed(world, op, links, action->disk_volume, action->disk->vdev);
 	if (link)
@@ -42,6 +43,8 @@ static void disk_add(struct world *world, struct op *op, enum fault fault)
 	struct guest *guest = guest_changeable(world, op);
 	if (!guest || !disk_makes_room(op, guest->have->spec))
 		return;
+	if (op->is_drive && word_is_early(op, guest))
+		return;
 	const bool device_model = KNOWN(guest->have, HaveDomain, deviceModel) && guest->have->deviceModel;
 	if (op->disk->format != disk_format_raw && !device_model)
 		op_fail(op, OUTCOME_TERMINAL, "a restart gives it one",
@@ -60,6 +63,8 @@ static void disk_add(struct world *world, struct op *op, enum fault fault)
 	if (fault != fault_none)
 		KNOW(disk, Disk, fault, (int)fault);
 	list_add(guest->arena, &guest->have->spec->disks, disk);
+	if (op->is_drive)
+		word_asked(world, guest);
 	guest_changed(world, guest);
 }
 

@@ -52,8 +52,13 @@ struct guest *guest_add(struct world *world, struct arena *arena, struct HaveDom
 	struct guest *guest = malloc(sizeof(*guest));
 	if (!guest)
 		memory_ended();
-	*guest = (struct guest){
-		.arena = arena, .have = have, .connects = NEVER, .stops = NEVER, .leaves = NEVER};
+	*guest = (struct guest){.arena = arena,
+		.have = have,
+		.asked = NEVER,
+		.answers = NEVER,
+		.connects = NEVER,
+		.stops = NEVER,
+		.leaves = NEVER};
 	world->guests = array_grow(world->guests, world->guest_count, &world->guest_room);
 	world->guests[world->guest_count++] = guest;
 	return guest;
@@ -207,6 +212,7 @@ void guest_runs(struct world *world, struct guest *guest)
 	guest->connects = world->clock +
 			  state_number(world, SimState_connectDelay, &world->state->connectDelay, CONNECT_MS);
 	guest->stops = NEVER;
+	word_forgotten(world, guest);
 	world_timer(world, guest->connects);
 }
 
@@ -272,7 +278,7 @@ void guest_ends(struct world *world, struct guest *guest, enum ended why)
 	KNOW(guest->have, HaveDomain, power, found_power_Stopped);
 	KNOW(guest->have, HaveDomain, ended, why);
 	guest_connect(world, guest, false);
-	guest->connects = guest->stops = NEVER;
+	guest->connects = guest->stops = guest->answers = NEVER;
 }
 
 /* The monitor's `xl create`: what a person's would refuse, it refuses as well. */
@@ -353,6 +359,8 @@ static bool guest_is_due(struct world *world, struct guest *guest)
 	} else if (guest->connects <= world->clock) {
 		guest->connects = NEVER;
 		guest_connect(world, guest, true);
+	} else if (guest->answers <= world->clock) {
+		word_given(world, guest);
 	} else if (guest->stops <= world->clock) {
 		guest->stops = NEVER;
 		guest_ends(world, guest, ended_poweroff);
@@ -396,6 +404,7 @@ static int64_t next_timer(const struct world *world)
 	for (uint32_t i = 0; i < world->guest_count; i++) {
 		const struct guest *guest = world->guests[i];
 		next = first(next, first(guest->connects, first(guest->stops, guest->leaves)));
+		next = first(next, guest->answers);
 	}
 	return next;
 }

@@ -80,6 +80,7 @@ static void sim_observe(struct host *host, const struct want *want, struct have 
 		KNOW(domain, HaveDomain, owned, is_ours(world, domain));
 		list_add(have->arena, &found->domains, domain);
 	}
+	words_found(world, want, have);
 	find_paths(world, want, have);
 }
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAYER_MS = 200, OPEN_MS = 100, REMOVE_MS = 200, VERIFY_MS = 1000, RECORD_MS = 100 };
+enum { DRIVE_MS = 200, LAYER_MS = 200, OPEN_MS = 100, REMOVE_MS = 200, VERIFY_MS = 1000, RECORD_MS = 100 };
 static const int64_t image_size = 2 * GiB;
 enum { QCOW2_EMPTY = 196 << 10 }; /* what qemu-img makes of nothing */
 
@@ -22,7 +22,7 @@ void volume_free(struct sim_volume *volume)
 	arena_free(volume->arena);
 }
 
-static struct sim_volume *volume_find(const struct world *world, const char *uid)
+struct sim_volume *volume_find(const struct world *world, const char *uid)
 {
 	for (uint32_t i = 0; i < world->volume_count; i++)
 		if (text_equal(world->volumes[i]->have->uid, uid))
@@ -250,8 +250,13 @@ static void label_learn(struct sim_volume *volume, const struct op *op)
 {
 	struct HaveVolume *have = volume->have;
 	struct Label *label = object_copy(volume->arena, &type_Label, op->label);
-	if (have->label)
+	if (have->label) {
 		label->chain = have->label->chain;
+		label->config = have->label->config;
+		label->at[Label_config] = have->label->at[Label_config];
+		label->configFailed = have->label->configFailed;
+		label->at[Label_configFailed] = have->label->at[Label_configFailed];
+	}
 	KNOW(have, HaveVolume, label, label);
 	if (KNOWN(label, Label, name))
 		KNOW(have, HaveVolume, name, label->name);
@@ -407,6 +412,15 @@ const struct way storage_ways[VERBS] = {
 		.half = create_half},
 	[verb_volume_close] = {.milliseconds = OPEN_MS, .prepare = layer_prepare, .effect = close_effect},
 	[verb_volume_record] = {.milliseconds = RECORD_MS, .prepare = label_prepare, .effect = record_effect},
+	[verb_config_create] = {.milliseconds = DRIVE_MS,
+		.prepare = config_prepare,
+		.effect = config_create_effect},
+	[verb_config_record] = {.milliseconds = RECORD_MS,
+		.prepare = config_prepare,
+		.effect = config_record_effect},
+	[verb_config_remove] = {.milliseconds = REMOVE_MS,
+		.prepare = config_prepare,
+		.effect = config_remove_effect},
 	[verb_volume_remove] = {.milliseconds = REMOVE_MS, .effect = remove_effect, .half = remove_half},
 };
 
@@ -434,6 +448,7 @@ static void storage_observe(struct storage *storage, const struct want *want, st
 	struct Observation *found = have->found;
 	have->storage_known = true;
 	found->at[Observation_volumes] = found->at[Observation_images] = &mark_observed;
+	drives_found(world, want, have);
 	for (uint32_t i = 0; i < world->volume_count; i++) {
 		const struct HaveVolume *volume = world->volumes[i]->have;
 		const struct Label *label = volume->label;

@@ -271,7 +271,7 @@ static void destroy_start(struct world *world, struct op *op)
 	guest->have->spec = NULL;
 	KNOW(guest->have, HaveDomain, power, found_power_Dying);
 	op->domid = guest->have->domid;
-	guest->connects = guest->stops = NEVER;
+	guest->connects = guest->stops = guest->answers = NEVER;
 	guest->leaves = world->clock + ZOMBIE_MS;
 	world_timer(world, guest->leaves);
 	world_acted(world);
@@ -317,6 +317,11 @@ const struct way host_ways[VERBS] = {
 		.start = create_start,
 		.effect = create_effect},
 	[verb_domain_verify] = {.waits = true, .met = verify_met, .effect = verify_effect},
+	[verb_config_acknowledge] = {.waits = true,
+		.met = word_met,
+		.prepare = word_prepare,
+		.start = word_start,
+		.effect = word_effect},
 	[verb_domain_unpause] = {.milliseconds = QUICK_MS, .effect = unpause_effect},
 	[verb_domain_set_memory] = {.milliseconds = QUICK_MS, .effect = memory_effect},
 	[verb_domain_set_vcpus] = {.milliseconds = QUICK_MS, .effect = vcpus_effect},

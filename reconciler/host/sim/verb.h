@@ -34,3 +34,11 @@ void nic_attach_effect(struct world *, struct op *);
 void nic_attach_half(struct world *, struct op *);
 void nic_detach_effect(struct world *, struct op *);
 void nic_detach_half(struct world *, struct op *);
+
+/* word.c */
+void word_prepare(struct world *, struct op *, const struct action *, const struct links *);
+void word_start(struct world *, struct op *);
+bool word_met(struct world *, struct op *);
+void word_effect(struct world *, struct op *);
+/* It spoke before it was asked: the op fails. */
+bool word_is_early(struct op *, const struct guest *);

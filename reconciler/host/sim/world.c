@@ -116,6 +116,8 @@ static void guests_load(struct world *world)
 		}
 		guest->connects = time_or_never(row, SimGuest_connects, row ? row->connects : 0);
 		guest->stops = time_or_never(row, SimGuest_stops, row ? row->stops : 0);
+		guest->asked = time_or_never(row, SimGuest_asked, row ? row->asked : 0);
+		guest->answers = time_or_never(row, SimGuest_answers, row ? row->answers : 0);
 		guest->leaves = time_or_never(row, SimGuest_leaves, row ? row->leaves : 0);
 		guest->cpus = row ? arena_text(guest->arena, row->cpus) : NULL;
 		if (world->next_domid <= have->domid)
@@ -239,6 +241,8 @@ static void state_store(struct world *world, struct arena *scratch)
 		know_time(row, SimGuest_connects, &row->connects, guest->connects);
 		know_time(row, SimGuest_stops, &row->stops, guest->stops);
 		know_time(row, SimGuest_leaves, &row->leaves, guest->leaves);
+		know_time(row, SimGuest_asked, &row->asked, guest->asked);
+		know_time(row, SimGuest_answers, &row->answers, guest->answers);
 		if (guest->unmonitored)
 			KNOW(row, SimGuest, unmonitored, true);
 		if (guest->cpus)

@@ -19,6 +19,8 @@ struct guest {
 	int64_t connects; /* when its devices connect; NEVER: they have, or it does not run */
 	int64_t stops;    /* when it obeys a shutdown */
 	int64_t leaves;   /* dying: when it is gone */
+	int64_t asked;    /* when the time for its word about its config drive began; NEVER: it has not */
+	int64_t answers;  /* when it says that word */
 	bool unmonitored; /* xl's monitor of it is gone */
 	const char *cpus; /* those that it was created with, where it is pinned to others now; in `arena` */
 };
@@ -62,6 +64,10 @@ struct op {
 	struct Label *label; /* volume.create */
 	uint32_t layer;
 	struct HaveImage *image; /* image.verify */
+	struct HaveDrive *drive; /* config.* */
+	const char *root;        /* config.record: uid of the root volume */
+	const char *words;       /* config.record: how the guest failed; NULL: it has not */
+	bool is_drive;           /* disk.attach: the disk is a config drive */
 
 	enum outcome outcome;
 	const char *failure, *hint;
@@ -173,6 +179,22 @@ struct way {
 extern const struct way host_ways[VERBS], storage_ways[VERBS];
 extern const struct storage_driver simulated_storage;
 void volume_free(struct sim_volume *);
+struct sim_volume *volume_find(const struct world *, const char *uid);
+
+/* drive.c: config drives of simulated storage. */
+void config_prepare(struct world *, struct op *, const struct action *, const struct links *);
+void config_create_effect(struct world *, struct op *);
+void config_remove_effect(struct world *, struct op *);
+void config_record_effect(struct world *, struct op *);
+void drives_found(const struct world *, const struct want *, struct have *);
+
+/* word.c: what a guest says of its config drive. */
+void word_forgotten(const struct world *, struct guest *); /* it boots */
+void word_asked(struct world *, struct guest *);           /* its time begins, if it has not */
+void word_given(const struct world *, struct guest *);     /* it speaks */
+enum config_answer word_said(const struct guest *);
+/* What an observer that wants drives of guests sees: have->found->domains are the world's, in its order. */
+void words_found(const struct world *, const struct want *, struct have *);
 
 /* op.c: actions in flight, whatever they do. */
 void op_begin(struct world *, const struct action *, const struct links *);

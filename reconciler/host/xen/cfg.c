@@ -126,6 +126,11 @@ static void write_disk(struct cfg *cfg, const struct Disk *disk, const struct li
 		link->format == disk_format_qcow2 ? "backendtype=qdisk," : "", link->path);
 }
 
+const struct link *cfg_drive(const struct wanted_domain *domain, const struct links *links)
+{
+	return domain->config ? links_find(links, domain->config->volume.uid) : NULL;
+}
+
 static void write_disks(struct cfg *cfg, const struct wanted_domain *domain, const struct links *links)
 {
 	buffer_text(cfg->out, "disk=[");
@@ -133,6 +138,12 @@ static void write_disks(struct cfg *cfg, const struct wanted_domain *domain, con
 		const struct wanted_disk *wanted = domain->disks.item[i];
 		buffer_text(cfg->out, i ? ",\"" : "\"");
 		write_disk(cfg, wanted->disk, wanted->volume ? links_find(links, wanted->volume->uid) : NULL);
+		buffer_char(cfg->out, '"');
+	}
+	const struct link *drive = cfg_drive(domain, links);
+	if (drive) {
+		buffer_text(cfg->out, domain->disks.count ? ",\"" : "\"");
+		write_disk(cfg, domain->config->disk, drive);
 		buffer_char(cfg->out, '"');
 	}
 	buffer_text(cfg->out, "]\n");

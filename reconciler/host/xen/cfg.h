@@ -7,6 +7,9 @@
 bool cfg_render(struct buffer *, const struct wanted_domain *, const struct links *, char **error)
 	__attribute__((warn_unused_result));
 
+/* The config drive, if the links name it: only then it is in the configuration. */
+const struct link *cfg_drive(const struct wanted_domain *, const struct links *);
+
 /* One disk as `xl block-attach` takes it. Errors as above. */
 bool cfg_disk(struct buffer *, const struct Disk *, const struct link *, char **error)
 	__attribute__((warn_unused_result));

@@ -129,12 +129,17 @@ static const char *devices_differ(struct arena *arena, const struct wanted_domai
 	const struct links *links, const struct DomainSpec *have)
 {
 	const struct list *nics = &want->spec->nics;
-	const char *difference =
-		number_differs(arena, "number of disks", want->disks.count, have->disks.count);
+	const struct link *drive = cfg_drive(want, links);
+	const char *difference = number_differs(
+		arena, "number of disks", want->disks.count + (drive ? 1 : 0), have->disks.count);
 	if (!difference)
 		difference = number_differs(arena, "number of nics", nics->count, have->nics.count);
 	for (uint32_t i = 0; !difference && i < want->disks.count; i++)
 		difference = disk_differs(arena, want->disks.item[i], links, have->disks.item[i]);
+	const struct wanted_disk config = {want->config ? want->config->disk : NULL,
+		want->config ? (struct wanted_volume *)(uintptr_t)&want->config->volume : NULL};
+	if (!difference && drive)
+		difference = disk_differs(arena, &config, links, have->disks.item[want->disks.count]);
 	for (uint32_t i = 0; !difference && i < nics->count; i++)
 		difference = nic_differs(arena, nics->item[i], have->nics.item[i]);
 	return difference;

@@ -149,6 +149,8 @@ static void disk_attach_look(struct job *job)
 	if (!job_alive(job))
 		return;
 	const struct store_device *device = disk_there(job);
+	if (!device && job->config && !acknowledge_prepare(job))
+		return;
 	if (!device)
 		disk_attach_run(job);
 	else if (is_wanted_disk(job, device) && is_served(device))

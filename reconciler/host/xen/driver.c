@@ -1,5 +1,6 @@
 /* The driver of real Xen: acts through `xl`, which every Xen ships, and reads what xl does not say from
  * xenstore. */
+#include "host/xen/listener.h"
 #include "host/xen/xen.h"
 #include <string.h>
 
@@ -14,6 +15,7 @@ static struct host *xen_open(const struct host_options *options, struct report *
 		.runner = options->runner,
 		.store = store_new(),
 		.watch = watch_new(),
+		.listener = listener_new(),
 		.cache = cache_new(),
 		.owner = arena_text(arena, options->owner),
 		.state_dir = arena_text(arena, options->state_dir),
@@ -35,6 +37,7 @@ static void xen_close(struct host *host)
 	xen_jobs_free(xen);
 	store_free(xen->store);
 	watch_free(xen->watch);
+	listener_free(xen->listener);
 	cache_free(xen->cache);
 	arena_free(xen->arena);
 }

@@ -16,6 +16,9 @@ struct job {
 	int64_t number;          /* of the action */
 	int64_t begun, deadline; /* ms */
 
+	/* its config drive, where the action is about it; WANT outlives the action */
+	const struct wanted_config *config;
+
 	/* what it changes; which of them there are follows from the verb */
 	const struct Disk *disk;
 	struct link link; /* disk_attach: what is behind the disk */
@@ -29,6 +32,8 @@ struct job {
 	const char *const *argv;    /* of that child */
 	uint64_t listing;           /* this run of the listing */
 	int64_t wake;               /* this time, ms */
+	bool listens;               /* or, before that, for something that the listener hears */
+	uint64_t heard;             /* of it so far */
 
 	/* what a chain of steps remembers */
 	const char *file; /* temporary, removed at the end */
@@ -36,6 +41,8 @@ struct job {
 	struct links links;
 	int64_t domid, since;
 	int tries, misses, releases;
+	bool listening, deaf;           /* the listener was joined; it cannot hear */
+	int64_t listening_to;           /* domid */
 	struct list files;              /* const char *: behind the disks of what is destroyed */
 	struct list loops;              /* struct loop_device: on those files, perhaps left over */
 	const char *loop, *loop_target; /* the loop device of a disk that is detached, and its file */
@@ -50,6 +57,8 @@ struct job {
 void job_run(struct job *, const char *const *argv, int64_t limit_ms, void (*then)(struct job *));
 void job_look(struct job *, void (*then)(struct job *)); /* at a listing that begins from now on */
 void job_sleep(struct job *, int64_t ms, void (*then)(struct job *));
+/* Until the listener hears something, but no longer than that. */
+void job_listen(struct job *, int64_t ms, void (*then)(struct job *));
 void job_done(struct job *, const char *remark);
 void job_fail(struct job *, enum outcome, const char *hint, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -81,6 +90,10 @@ void verify_begin(struct job *);
 void destroy_begin(struct job *);
 void shutdown_begin(struct job *);
 void memory_begin(struct job *);
+void acknowledge_begin(struct job *);
+/* Before a drive is attached: its guest has not answered yet, and has time from now on. false: the job has
+ * failed. */
+bool acknowledge_prepare(struct job *) __attribute__((warn_unused_result));
 void unpause_begin(struct job *);
 void vcpus_begin(struct job *);
 void cpus_begin(struct job *);

@@ -1,12 +1,14 @@
-/* Actions begun and reaped. A job waits for one of three things, and goes on when it has come:
+/* Actions begun and reaped. A job waits for one of four things, and goes on when it has come:
  *
  *   child      a program of its own ends
  *   listing    a run of `xl list -v` that began after the job asked ends; jobs share it
  *   wake       a time comes: the next look at something that nobody announces
+ *   listener   a guest writes one of the nodes that are watched for jobs, or the time comes
  */
 #include "base/file.h"
 #include "host/xen/cfg.h"
 #include "host/xen/job.h"
+#include "host/xen/listener.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ static void (*const first_steps[VERBS])(struct job *) = {
 	[verb_domain_configure] = configure_begin,
 	[verb_domain_create] = create_begin,
 	[verb_domain_verify] = verify_begin,
+	[verb_config_acknowledge] = acknowledge_begin,
 	[verb_domain_unpause] = unpause_begin,
 	[verb_domain_set_memory] = memory_begin,
 	[verb_domain_set_vcpus] = vcpus_begin,
@@ -51,6 +54,7 @@ static void job_rest(struct job *job)
 	job->child = NULL;
 	job->listing = 0;
 	job->wake = 0;
+	job->listens = false;
 }
 
 void job_run(struct job *job, const char *const *argv, int64_t limit_ms, void (*then)(struct job *))
@@ -75,12 +79,27 @@ void job_sleep(struct job *job, int64_t ms, void (*then)(struct job *))
 	job->step = then;
 }
 
+void job_listen(struct job *job, int64_t ms, void (*then)(struct job *))
+{
+	job_sleep(job, ms, then);
+	job->listens = true;
+	job->heard = listener_events(job->xen->listener);
+}
+
+static void job_leave(struct job *job)
+{
+	if (job->listening)
+		listener_leave(job->xen->listener, job->listening_to);
+	job->listening = false;
+}
+
 static void job_end(struct job *job, enum outcome outcome, const char *message, const char *hint)
 {
 	job->outcome = outcome;
 	job->message = message;
 	job->hint = hint;
 	job->step = NULL;
+	job_leave(job);
 	if (job->file)
 		(void)remove(job->file);
 }
@@ -214,6 +233,22 @@ static void know_what_to_change(struct job *job, const struct action *action, co
 	job->link.path = arena_text(job->arena, link->path);
 }
 
+/* A config drive that is not made yet is checked under the name of what it will be. */
+static void know_drive(struct job *job, const struct action *action, const struct links *links)
+{
+	job->config = action->config;
+	if (!action->config || action->disk)
+		return;
+	const char *uid = action->config->volume.uid;
+	const struct link *link = links ? links_find(links, uid) : NULL;
+	const struct link stand_in = {
+		.path = arena_format(job->arena, "/not-yet-made/%s", uid), .format = disk_format_raw};
+	if (link && link->path)
+		links_set(&job->links, uid, link);
+	else if (action->verb == verb_domain_check)
+		links_set(&job->links, uid, &stand_in);
+}
+
 void xen_begin(struct host *host, const struct action *action, const struct links *links)
 {
 	struct xen_host *xen = (struct xen_host *)host;
@@ -252,6 +287,7 @@ void xen_begin(struct host *host, const struct action *action, const struct link
 		if (link && link->path)
 			links_set(&job->links, disk->volume->uid, link);
 	}
+	know_drive(job, action, links);
 	xen->jobs = job;
 	cache_forget(xen->cache, job->uuid);
 	if (xen_can(action->verb))
@@ -310,6 +346,8 @@ static bool job_ready(const struct job *job, int64_t now)
 		return false;
 	if (job->child)
 		return child_ended(job->child);
+	if (job->listens && listener_events(job->xen->listener) != job->heard)
+		return true;
 	return job->listing ? job->listing <= job->xen->listing.ended : job->wake <= now;
 }
 
@@ -342,6 +380,7 @@ static int64_t jobs_wake(const struct xen_host *xen, int64_t until)
 
 static void job_free(struct job *job)
 {
+	job_leave(job);
 	child_drop(job->child);
 	arena_free(job->arena);
 }
@@ -366,6 +405,18 @@ static bool jobs_take(struct xen_host *xen, struct finished *done)
 	return false;
 }
 
+/* Waits for children, and for what jobs listen for: true if it may have been a child. */
+static bool jobs_wait(struct xen_host *xen, int64_t until)
+{
+	bool listens = false;
+	for (const struct job *job = xen->jobs; job; job = job->next)
+		listens |= job->step && job->listens;
+	runner_attend(xen->runner, listens ? listener_descriptor(xen->listener) : -1);
+	const bool ended = runner_wait(xen->runner, until);
+	runner_attend(xen->runner, -1);
+	return ended;
+}
+
 bool xen_reap(struct host *host, int64_t until, struct finished *done)
 {
 	struct xen_host *xen = (struct xen_host *)host;
@@ -374,7 +425,7 @@ bool xen_reap(struct host *host, int64_t until, struct finished *done)
 		if (jobs_take(xen, done))
 			return true;
 		int64_t wake = jobs_wake(xen, until);
-		if (runner_wait(xen->runner, wake)) {
+		if (jobs_wait(xen, wake)) {
 			/* it may have been somebody else's child, or one of both */
 			jobs_advance(xen);
 			return jobs_take(xen, done);

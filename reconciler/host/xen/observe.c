@@ -12,6 +12,7 @@
  *   anything else                                             as listed        false
  */
 #include "base/file.h"
+#include "host/xen/answer.h"
 #include "host/xen/dom0.h"
 #include "host/xen/loops.h"
 #include "host/xen/xen.h"
@@ -380,6 +381,30 @@ static void know_files(struct have *have, const struct want *want)
 	have->paths_known = true;
 }
 
+/* What guests say of the config drives that WANT has of them. */
+static void know_answers(struct xen_host *xen, struct have *have, const struct want *want)
+{
+	const int64_t now = (int64_t)time(NULL);
+	for (uint32_t i = 0; want && i < want->domains.count; i++) {
+		const struct wanted_domain *wanted = want->domains.item[i];
+		const struct wanted_config *config = wanted->config;
+		struct HaveDomain *domain = config ? have_domain(have, wanted->uid) : NULL;
+		if (!domain || !KNOWN(domain, HaveDomain, domid) || !store_reachable(xen->store))
+			continue;
+		const struct answer said = answer_read(
+			xen->store, have->arena, domain->domid, config->spec->format == config_format_scene);
+		const int64_t asked = answer_asked(xen->store, xen->owner, domain->uuid, domain->domid);
+		const bool late = config->timeout && asked >= 0 && now >= asked + config->timeout;
+		struct ConfigAnswer *answer = type_new(have->arena, &type_ConfigAnswer);
+		KNOW(answer, ConfigAnswer, asked, asked >= 0);
+		KNOW(answer, ConfigAnswer, answer,
+			said.answer == config_answer_none && late ? config_answer_timeout : (int)said.answer);
+		if (said.words)
+			KNOW(answer, ConfigAnswer, words, said.words);
+		KNOW(domain, HaveDomain, config, answer);
+	}
+}
+
 void xen_observe(struct host *host, const struct want *want, struct have *have)
 {
 	struct xen_host *xen = (struct xen_host *)host;
@@ -393,4 +418,5 @@ void xen_observe(struct host *host, const struct want *want, struct have *have)
 	know_files(have, want);
 	dom0_uses(have, "");
 	have_sort(have);
+	know_answers(xen, have, want);
 }

@@ -254,6 +254,74 @@ bool store_unmark(struct store *store, const char *owner, const char *uuid)
 	return false;
 }
 
+static bool note_path(char path[PATH_SIZE], const char *owner, const char *uuid, const char *key)
+{
+	char mark[PATH_SIZE];
+	const int size = mark_path(mark, owner, uuid) ? snprintf(path, PATH_SIZE, "%s/%s", mark, key) : -1;
+	if (size > 0 && size < PATH_SIZE)
+		return true;
+	errno = EINVAL;
+	return false;
+}
+
+char *store_note(
+	struct store *store, struct arena *arena, const char *owner, const char *uuid, const char *key)
+{
+	char path[PATH_SIZE];
+	return note_path(path, owner, uuid, key) ? read_path(store, arena, 256, path) : NULL;
+}
+
+bool store_set_note(
+	struct store *store, const char *owner, const char *uuid, const char *key, const char *text)
+{
+	char path[PATH_SIZE];
+	int tries = 0;
+	if (!note_path(path, owner, uuid, key))
+		return false;
+	do {
+		if (talk(store) && xs_write(store->talk, XBT_NULL, path, text, (unsigned)strlen(text)) &&
+			forbid(store, path))
+			return true;
+	} while (again(store, &tries));
+	return false;
+}
+
+/* One transaction: a guest that is fast never sees the node without its right to it, and no other guest ever
+ * has one. The first permission is what everybody else may: nothing. */
+static bool offer(struct xs_handle *talk, const char *path, const char *value, int64_t domid)
+{
+	struct xs_permissions permissions[] = {{.id = 0, .perms = XS_PERM_NONE},
+		{.id = (unsigned)domid, .perms = XS_PERM_READ | XS_PERM_WRITE}};
+	const xs_transaction_t transaction = xs_transaction_start(talk);
+	if (!transaction)
+		return false;
+	const bool good = xs_write(talk, transaction, path, value, (unsigned)strlen(value)) &&
+			  xs_set_permissions(talk, transaction, path, permissions, 2);
+	const int error = errno;
+	const bool ended = xs_transaction_end(talk, transaction, !good);
+	if (!good)
+		errno = error;
+	return good && ended;
+}
+
+bool store_offer(struct store *store, const char *path, const char *value, int64_t domid)
+{
+	enum { CONFLICTS_MOST = 16 };
+	int tries = 0, conflicts = 0;
+	do {
+		/* somebody else wrote something meanwhile: all of it again */
+		while (talk(store) && conflicts++ < CONFLICTS_MOST) {
+			if (offer(store->talk, path, value, domid))
+				return true;
+			if (errno != EAGAIN)
+				break;
+		}
+		if (errno == EAGAIN)
+			errno = EBUSY;
+	} while (again(store, &tries));
+	return false;
+}
+
 /* A backend's path comes from /libxl, which dom0 writes, and is used only below dom0's own backends. */
 static bool is_backend(const char *path)
 {

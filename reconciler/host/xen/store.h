@@ -35,6 +35,14 @@ bool store_set_mark(struct store *, const char *owner, const char *uuid, const c
 	__attribute__((warn_unused_result));
 bool store_unmark(struct store *, const char *owner, const char *uuid) __attribute__((warn_unused_result));
 
+/* A note beside a mark, for dom0 only; it goes with the mark. */
+char *store_note(struct store *, struct arena *, const char *owner, const char *uuid, const char *key);
+bool store_set_note(struct store *, const char *owner, const char *uuid, const char *key, const char *text)
+	__attribute__((warn_unused_result));
+/* Writes a node that dom0 owns and this domain alone may read and write, both at once. false with errno. */
+bool store_offer(struct store *, const char *path, const char *value, int64_t domid)
+	__attribute__((warn_unused_result));
+
 /* A device as /libxl/DOMID/device names it, with the state of its backend. */
 enum backend { /* xenbus states, as xen/io/xenbus.h numbers them */
 	BACKEND_ABSENT = -1,

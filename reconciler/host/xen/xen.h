@@ -28,6 +28,7 @@ struct xen_host {
 	int64_t memory_floor;                    /* bytes */
 	bool monitors;                           /* xl's monitors restart guests; false: created with -e */
 	struct watch *watch;
+	struct listener *listener;
 	struct cache *cache; /* what xl said before */
 	struct listing listing;
 	struct job *jobs;
