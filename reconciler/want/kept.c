@@ -169,7 +169,8 @@ static struct kept_text *text_remember(struct kept *kept, struct source_file *fi
 	*text = (struct kept_text){.name = arena_text(kept->arena, file->text.name),
 		.path = arena_text(kept->arena, file->text.path),
 		.root = arena_text(kept->arena, file->root->given),
-		.text = arena_copy(kept->arena, file->text.text, file->text.size),
+		.text = arena_copy(
+			kept->arena, file->original ? file->original : file->text.text, file->text.size),
 		.size = file->text.size,
 		.age = file->age + 1};
 	return text;

@@ -132,12 +132,37 @@ static void document_load(
 		list_add(loading->arena, &loading->want->objects, object);
 }
 
+/* A text that is read again must be what it was before its secrets were hidden. */
+static void original_restore(struct loading *loading, struct source_file *file)
+{
+	static const char word[] = "passw";
+	if (file->original)
+		memcpy((char *)(uintptr_t)file->text.text, file->original, file->text.size);
+	else if (memmem(file->text.text, file->text.size, word, strlen(word)))
+		file->original = arena_copy(loading->arena, file->text.text, file->text.size);
+}
+
+/* What could not be read to its end was not decoded there: whatever looks like a password is hidden by its
+ * key. */
+static void secrets_hide(const struct source_file *file)
+{
+	static const char word[] = "passw";
+	char *at = (char *)(uintptr_t)file->text.text, *end = at + file->text.size;
+	while (file->original && (at = memmem(at, (size_t)(end - at), word, strlen(word)))) {
+		while (at < end && *at != ':' && *at != '\n')
+			at++;
+		for (at += at < end && *at == ':'; at < end && *at != '\n'; at++)
+			*at = '*';
+	}
+}
+
 /* Trees are scratch: they go when they have become objects, a few documents at a time. */
 static void file_load(struct loading *loading, struct source_file *file, struct arena *scratch)
 {
 	enum { SCRATCH_ENOUGH = 64 << 10 };
 	if (!file->text.size)
 		return;
+	original_restore(loading, file);
 	YAML_SCOPED yaml = yaml_open(&file->text, loading->report);
 	for (;;) {
 		const size_t errors = report_count(loading->report, SEVERITY_ERROR);
@@ -149,8 +174,10 @@ static void file_load(struct loading *loading, struct source_file *file, struct 
 		if (root->kind != NODE_NULL)
 			document_load(loading, file, root, errors);
 	}
-	if (yaml_broken(yaml))
-		file->broken = true;
+	if (!yaml_broken(yaml))
+		return;
+	file->broken = true;
+	secrets_hide(file);
 }
 
 static int object_compare(const void *a, const void *b)

@@ -9,7 +9,7 @@ struct load_options {
 	size_t path_count;
 	const struct HostSpec *host; /* defaults filled in: host_settings() */
 	const char *owner;
-	const char *host_name;  /* of this host, for metadata.host */
+	const char *host_name; /* of this host, for metadata.host */
 	bool away; /* not on the host that this is for: secret files need not be here, nor be secret */
 	bool references_warn;   /* validate: a reference to an object outside is a warning, not an error */
 	const char *stands_for; /* the absolute folder that a single PATH is a copy of; NULL: it is the

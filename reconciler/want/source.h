@@ -6,6 +6,9 @@
 /* One file that was found. The text comes first: a mark's file is one of these. */
 struct source_file {
 	struct text_file text; /* text.text is NULL where it could not be read */
+	/* the text as it was read, where it may hold a secret: decoding overwrites those in text.text, which
+	 * excerpts are taken from; NULL: text.text is it */
+	const char *original;
 	struct source_root *root;
 	bool broken;                  /* unreadable, zero bytes, or (set by others) with an error in it */
 	uint32_t age;                 /* 0: read now; else it is the text of so many loads ago (kept.c) */

@@ -33,7 +33,8 @@ static char *diagnostics_of(struct arena *arena, const char *path, bool referenc
 	ARENA_SCOPED settings = arena_new();
 	struct HostSpec *host = host_settings(settings, NULL, report);
 	cr_assert_not_null(host);
-	struct load_options options = {.paths = &path,
+	struct load_options options = {.away = true,
+		.paths = &path,
 		.path_count = 1,
 		.host = host,
 		.owner = "default",

@@ -279,12 +279,12 @@ Test(load, what_cannot_be_done_yet_is_named_and_no_error)
 {
 	PLACE_SCOPED place = place_make();
 	put_domain(&place, "a.yaml", "a", "", ", power: Paused");
-	put_domain(&place, "b.yaml", "b", "", ", config: {format: scene}");
+	put_domain(&place, "b.yaml", "b", "", ", readiness: {vifConnected: true}");
 	put_domain(&place, "c.yaml", "c", "", ", scheduler: {weight: 512}");
 	const struct want *want = load(&place, place.folder);
 	cr_expect_eq(errors(&place), 0);
 	cr_expect_str_eq(want_object(want, KIND_DOMAIN, "a")->refused, "spec.power: Paused");
-	cr_expect_str_eq(want_object(want, KIND_DOMAIN, "b")->refused, "spec.config");
+	cr_expect_str_eq(want_object(want, KIND_DOMAIN, "b")->refused, "spec.readiness");
 	cr_expect_eq(want_object(want, KIND_DOMAIN, "b")->refused_at->line, 4);
 	cr_expect_null(
 		want_object(want, KIND_DOMAIN, "c")->refused, "only changing it on a running guest is");
