@@ -315,6 +315,40 @@ static void nics(struct json *json, const struct field *field, struct place plac
 	json_close(json, ']');
 }
 
+/* May the guest write its first disk? Its volume remembers what a config drive told it. */
+static bool writes_first_disk(const struct scope *scope)
+{
+	struct place list = place_below(place_below(scope->object, "spec"), "disks");
+	struct place disk = place_at(list, "disk", 0);
+	struct place chain = place_below(place_below(disk, "volume"), "chain");
+	return scope->has_disks && !chain_is_read_only(chain) &&
+	       !(is_chance(disk, "access", 4) && chain_may_be_read_only(chain) && is_chance(disk, "ro", 2));
+}
+
+/* Of either format, without files: only its name can change what is on it. */
+static void config(struct json *json, const struct field *field, struct place place, struct scope *scope)
+{
+	static const enum Config_field words[] = {Config_onChange, Config_detach, Config_onFailure};
+	if (!writes_first_disk(scope) || !is_chance(place, "there", 2))
+		return;
+	json_open_object(json, field->key);
+	json_text(json, "format", is_chance(place, "scene", 2) ? "scene" : "nocloud");
+	json_text(json, "vdev", "xvdx");
+	if (is_chance(place, "hostname", 2))
+		json_text(json, "hostname", is_chance(place, "other", 2) ? "one" : "other");
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		const struct field *row = &type_Config.fields[words[i]];
+		if (is_chance(place, row->key, 2))
+			value_write(json, row->key, row, place_below(place, row->key), scope);
+	}
+	if (is_chance(place, "acknowledge", 2)) {
+		json_open_object(json, "acknowledge");
+		json_text(json, "timeout", "30s");
+		json_close(json, '}');
+	}
+	json_close(json, '}');
+}
+
 static void port(struct json *json, const struct field *field, struct place place, struct scope *scope)
 {
 	json_int(json, field->key,
@@ -367,6 +401,7 @@ static const struct special specials[] = {
 	{"DomainSpec", "boot", boot},
 	{"DomainSpec", "disks", disks},
 	{"DomainSpec", "nics", nics},
+	{"DomainSpec", "config", config},
 	{"DomainSpec", "events", left_out}, /* they need supervision: xl */
 	{"VolumeSpec", "chain", chain},
 	{"Vnc", "port", port},
