@@ -1,11 +1,12 @@
 /* plan: WANT and HAVE go in, changes with their actions come out, in execution order. The story:
  *
  *   1. volumes that are declared, then domains, each against what was found    plan_volume.c, plan_domain.c
- *   2. what is owned and no longer wanted                                       plan_prune.c,
- * plan_prune_volume.c
+ *   2. what is owned and no longer wanted                    plan_prune.c, plan_prune_volume.c
  *   3. the digest of all that is gated, then caps and consent                   gate.c
  *   4. volumes that are bound though nobody has them                            plan_close.c
  *   5. stops one after another, actions numbered after what they need, summary  here
+ *
+ * Where `gc` asks, plan_collect.c stands in place of 1, 2 and 4.
  */
 #include "decide/planner.h"
 #include <stdlib.h>
@@ -122,6 +123,25 @@ static bool is_only(const struct planner *planner, const char *object)
 	return !planner->options->only || strcmp(planner->options->only, object) == 0;
 }
 
+static void plan_wanted(struct planner *planner)
+{
+	for (uint32_t i = 0; i < planner->want->volumes.count; i++) {
+		const struct wanted_volume *volume = planner->want->volumes.item[i];
+		if (volume->vdev || !is_only(planner, volume->object->text))
+			continue;
+		plan_declared_volume(planner, volume);
+		drop_last_empty(planner);
+	}
+	for (uint32_t i = 0; i < planner->want->domains.count; i++) {
+		const struct wanted_domain *domain = planner->want->domains.item[i];
+		if (!is_only(planner, domain->object->text))
+			continue;
+		plan_domain(planner, domain);
+		drop_last_empty(planner);
+	}
+	plan_prune(planner);
+}
+
 struct plan *plan_make(const struct want *want, const struct have *have, const struct plan_options *options,
 	struct report *report)
 {
@@ -153,24 +173,14 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 	find_unwanted(&planner);
 	find_undescribed(&planner);
 	planner.claims = claims_make(&planner);
-	for (uint32_t i = 0; i < want->volumes.count; i++) {
-		const struct wanted_volume *volume = want->volumes.item[i];
-		if (volume->vdev || !is_only(&planner, volume->object->text))
-			continue;
-		plan_declared_volume(&planner, volume);
-		drop_last_empty(&planner);
-	}
-	for (uint32_t i = 0; i < want->domains.count; i++) {
-		const struct wanted_domain *domain = want->domains.item[i];
-		if (!is_only(&planner, domain->object->text))
-			continue;
-		plan_domain(&planner, domain);
-		drop_last_empty(&planner);
-	}
-	plan_prune(&planner);
+	if (options->collect)
+		plan_collect(&planner);
+	else
+		plan_wanted(&planner);
 	gate_digest(&planner);
 	gate_removals(&planner);
-	plan_close(&planner); /* what is not removed keeps its volumes open */
+	if (!options->collect)
+		plan_close(&planner); /* what is not removed keeps its volumes open */
 	drop_empty(plan);
 	list_sort(&plan->changes, by_object);
 	stagger(&planner);

@@ -51,12 +51,36 @@ struct summary {
 	uint32_t count[CHANGE_KINDS], unchanged, elsewhere;
 };
 
+/* What `gc` deletes of what it finds. */
+struct collect_options {
+	bool leftovers;          /* all that interrupted work left */
+	const char *const *uids; /* and these volumes */
+	size_t uid_count;
+};
+/* Ours, and nothing wants it. */
+enum garbage_kind {
+	GARBAGE_LEFTOVER,   /* it was begun, or its removal was, and not ended */
+	GARBAGE_RETAINED,   /* whole */
+	GARBAGE_ELSEWHERE,  /* of manifests that were not given: they may want it */
+	GARBAGE_BROKEN,     /* not what its label says */
+	GARBAGE_UNLABELLED, /* work in progress that has no label yet */
+	GARBAGE_KINDS
+};
+struct garbage {
+	const char *object; /* "Volume/NAME", by its uid where the name is another's, too */
+	enum garbage_kind kind;
+	const struct HaveVolume *volume;
+	const char *kept; /* why it stays, whoever asks for it; NULL: it may be deleted */
+};
+
 struct plan_options {
 	enum level allow; /* --allow; level_none: only what each spec.disruption says */
 	bool prune;       /* --prune, or its default */
 	bool take_over;
 	const char *only;    /* "Domain/web-1", or NULL */
 	const char *consent; /* "sha256:...", or NULL */
+	/* instead of what the manifests ask for: what nothing wants; NULL: a usual plan */
+	const struct collect_options *collect;
 };
 
 struct plan {
@@ -64,6 +88,7 @@ struct plan {
 	struct list changes;   /* struct change, sorted by object: domains, then volumes, by name */
 	struct list actions;   /* struct action, in execution order; ids are 1, 2, ... */
 	struct list unmanaged; /* const char *, "Domain/hand-made" */
+	struct list garbage;   /* struct garbage, by object; only where it is collected */
 	struct summary summary;
 	char digest[72];          /* "sha256:..." of the gated changes */
 	const char *prune_reason; /* something would be pruned, and nothing may be; else NULL */

@@ -7,8 +7,7 @@
 #include "model/chain.h"
 #include <string.h>
 
-/* A volume's own: an image or a device below is not, others may have it. */
-static bool is_own(const struct LayerFound *layer)
+bool volume_owns(const struct LayerFound *layer)
 {
 	const struct layer_row *row = layer_row_find(layer->layer);
 	return row && (row->makes || row->binds);
@@ -18,8 +17,8 @@ static bool is_of_volume(const struct Disk *disk, const struct HaveVolume *volum
 {
 	for (uint32_t i = 0; i < volume->chain.count; i++) {
 		const struct LayerFound *layer = volume->chain.item[i];
-		if (is_own(layer) && ((disk->id && text_equal(disk->id, layer->id)) ||
-					     (disk->target && text_equal(disk->target, layer->path))))
+		if (volume_owns(layer) && ((disk->id && text_equal(disk->id, layer->id)) ||
+						  (disk->target && text_equal(disk->target, layer->path))))
 			return true;
 	}
 	return false;
@@ -62,7 +61,7 @@ struct holder volume_holder(struct planner *planner, const struct HaveVolume *vo
 	for (uint32_t i = 0; i < volume->chain.count; i++) {
 		const struct LayerFound *layer = volume->chain.item[i];
 		const char *const keys[] = {layer->id, layer->path};
-		for (int k = 0; k < 2 && is_own(layer); k++) {
+		for (int k = 0; k < 2 && volume_owns(layer); k++) {
 			const struct HaveDomain *domain;
 			for (uint32_t at = 0;
 				keys[k] && (domain = claims_found(planner->claims, keys[k], &at));)
@@ -97,7 +96,7 @@ static const char *volume_obstacle(struct planner *planner, const struct HaveVol
 			continue;
 		for (uint32_t k = 0; k < volume->chain.count; k++) {
 			const struct LayerFound *layer = volume->chain.item[k];
-			if (is_own(layer) && use->id && text_equal(use->id, layer->id))
+			if (volume_owns(layer) && use->id && text_equal(use->id, layer->id))
 				return arena_format(planner->arena, "dom0 has it: %s", use->what);
 		}
 	}
@@ -120,6 +119,39 @@ static struct draft *draft_remove(
 	if (change->blast < level_data_loss)
 		change->blast = level_data_loss;
 	return remove;
+}
+
+enum stays volume_stays(struct planner *planner, const struct HaveVolume *volume,
+	const struct source_root *root, struct list *after, const char **why)
+{
+	*why = volume_obstacle(planner, volume);
+	if (*why)
+		return STAYS_ITSELF;
+	*why = prune_root_obstacle(planner, root);
+	if (*why)
+		return STAYS_ROOT;
+	const struct holder holder = volume_holder(planner, volume, NULL, after);
+	if (!holder.domain)
+		return STAYS_NOT;
+	const char *name = domain_words(holder.domain);
+	*why = arena_format(planner->arena,
+		holder.surely ? "%s has it" : "%s may have it, its disks are not known", name);
+	return holder.surely ? STAYS_ITSELF : STAYS_UNKNOWN;
+}
+
+void volume_remove(struct planner *planner, struct change *change, const struct HaveVolume *volume,
+	const struct list *after)
+{
+	const char *domain = volume->label->domain;
+	struct draft *remove = draft_remove(planner, change, volume, NULL);
+	/* it may be what is left of its domain's removal, which is counted already */
+	remove->action.counted = !(domain && removal_is_begun(planner, domain));
+	for (uint32_t i = 0; i < after->count; i++)
+		draft_needs(planner, change->actions.item[0], after->item[i]);
+	change->detail = "its image stays";
+	for (uint32_t i = 0; i < volume->chain.count; i++)
+		if (volume_owns(volume->chain.item[i]))
+			change->detail = "deletes its data";
 }
 
 static void say_more(struct planner *planner, const char **words, const char *first, const char *more)
@@ -167,7 +199,7 @@ void prune_inline_volumes(
 }
 
 /* An inline volume goes the way of its domain: with it, or when a wanted domain has no such disk any more. */
-static bool is_wanted_volume(const struct planner *planner, const struct HaveVolume *volume)
+bool wants_found_volume(const struct planner *planner, const struct HaveVolume *volume)
 {
 	const struct want *want = planner->want;
 	const char *domain = volume->label->domain;
@@ -211,7 +243,7 @@ void prune_volume(struct planner *planner, const struct HaveVolume *volume)
 		return;
 	const struct source_root *root = prune_root(planner, label->source);
 	const char *name = volume->name ? volume->name : volume->uid;
-	if (!root || is_wanted_volume(planner, volume))
+	if (!root || wants_found_volume(planner, volume))
 		return;
 	const bool twin = wants_volume_named(planner, name);
 	struct change *change = change_add(
@@ -220,29 +252,21 @@ void prune_volume(struct planner *planner, const struct HaveVolume *volume)
 	change->kind = CHANGE_DESTROY;
 	change->blast = level_data_loss;
 	struct list after = {0}; /* struct draft */
-	const struct holder holder = volume_holder(planner, volume, NULL, &after);
-	const char *own = volume_obstacle(planner, volume), *root_says = prune_root_obstacle(planner, root);
-	if (own)
-		prune_keep(planner, change, own);
-	else if (root_says)
-		prune_block(planner, change, root_says);
-	else if (holder.domain && !holder.surely)
+	const char *why = NULL;
+	const enum stays stays = volume_stays(planner, volume, root, &after, &why);
+	switch (stays) {
+	case STAYS_NOT:
+		volume_remove(planner, change, volume, &after);
+		break;
+	case STAYS_ITSELF:
+		prune_keep(planner, change, why);
+		break;
+	case STAYS_ROOT:
+		prune_block(planner, change, why);
+		break;
+	case STAYS_UNKNOWN:
 		change_block(planner, change, CHANGE_UNKNOWN,
-			arena_format(planner->arena, "not removed: %s may have it, its disks are not known",
-				domain_words(holder.domain)));
-	else if (holder.domain)
-		prune_keep(planner, change,
-			arena_format(planner->arena, "%s has it", domain_words(holder.domain)));
-	else {
-		struct draft *remove = draft_remove(planner, change, volume, NULL);
-		struct draft *first = change->actions.item[0];
-		/* it may be what is left of its domain's removal, which is counted already */
-		remove->action.counted = !(label->domain && removal_is_begun(planner, label->domain));
-		for (uint32_t i = 0; i < after.count; i++)
-			draft_needs(planner, first, after.item[i]);
-		change->detail = "its image stays";
-		for (uint32_t i = 0; i < volume->chain.count; i++)
-			if (is_own(volume->chain.item[i]))
-				change->detail = "deletes its data";
+			arena_format(planner->arena, "not removed: %s", why));
+		break;
 	}
 }

@@ -1,6 +1,6 @@
 /* What the parts of plan share. plan.c goes through the objects and puts the result in order; plan_domain.c,
- * plan_volume.c, plan_prune.c and plan_prune_volume.c make changes with their actions; claims.c answers who
- * writes where; gate.c decides what needs consent. Internal to decide/. */
+ * plan_volume.c, plan_prune.c, plan_prune_volume.c and plan_collect.c make changes with their actions;
+ * claims.c answers who writes where; gate.c decides what needs consent. Internal to decide/. */
 #pragma once
 #include "decide/plan.h"
 
@@ -151,6 +151,9 @@ const char *volume_words(struct arena *, const struct wanted_volume *);
 
 /* Owned domains and volumes that no manifest wants any more. */
 void plan_prune(struct planner *);
+/* Instead of all else: volumes that nothing wants, into the plan's garbage; changes delete what was asked
+ * for. */
+void plan_collect(struct planner *);
 /* Who keeps a volume that nothing wants. */
 struct holder {
 	const struct HaveDomain *domain; /* NULL: nobody */
@@ -160,7 +163,23 @@ struct holder {
  * actions that take it from the others are added to `after` (struct draft). */
 struct holder volume_holder(
 	struct planner *, const struct HaveVolume *, const struct HaveDomain *except, struct list *after);
-/* Of it, a volume that nothing wants. */
+/* A volume's own layer: an image or a device below is not, others may have it. */
+bool volume_owns(const struct LayerFound *);
+/* Is a volume that was found wanted, or does it go with a domain that is still there? Its label is known. */
+bool wants_found_volume(const struct planner *, const struct HaveVolume *);
+/* Does a volume that nothing wants stay all the same, and why? STAYS_NOT: it may go, after what is added to
+ * `after` (struct draft). Its label is known, and `root` is what that names. */
+enum stays {
+	STAYS_NOT,
+	STAYS_ITSELF,  /* what it is speaks against it, or a guest has it */
+	STAYS_ROOT,    /* so does all else of its root */
+	STAYS_UNKNOWN, /* a guest may have it */
+};
+enum stays volume_stays(struct planner *, const struct HaveVolume *, const struct source_root *root,
+	struct list *after, const char **why);
+/* Drafts that it is closed and deleted, after `after`; the change says what goes. */
+void volume_remove(struct planner *, struct change *, const struct HaveVolume *, const struct list *after);
+/* Of it, a volume that nothing wants and whose label says Delete. */
 void prune_volume(struct planner *, const struct HaveVolume *);
 /* The inline volumes of a domain that goes, after `gone`: deleted or kept as their label says; change->detail
  * tells which. */

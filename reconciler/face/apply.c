@@ -4,11 +4,11 @@
  *
  * A first SIGINT, SIGTERM or SIGHUP begins nothing more and lets running actions finish: whatever is half
  * done then, the next pass finds and finishes. */
+#include "face/apply.h"
 #include "act/converge.h"
 #include "face/log.h"
 #include "face/plan_print.h"
 #include "face/progress.h"
-#include "face/session.h"
 #include "face/stop.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@ enum { TRIES = 5 };
 /* What the passes leave behind for the result: plans die with their pass. */
 struct outcome_view {
 	struct session *session;
+	bool collects; /* for gc */
 	struct progress_view progress;
 	struct arena *arena;
 	struct list done;   /* const char *: the text of each action that was done, in order */
@@ -122,7 +123,7 @@ static const char *end_words(const struct outcome_view *view, const struct conve
 {
 	switch (end->end) {
 	case CONVERGED:
-		return "the host is as wanted";
+		return view->collects ? "all that was asked for is gone" : "the host is as wanted";
 	case CONVERGED_STAGED:
 		return "changes wait for a restart through xensteer (apply --allow restart)";
 	case CONVERGE_BLOCKED:
@@ -148,9 +149,9 @@ static void result_text(const struct outcome_view *view, const struct convergenc
 		printf("  %s\n", (const char *)view->done.item[i]);
 	if (view->last.size)
 		printf("%sLeft:\n%s", listed ? "\n" : "", buffer_string(&view->last));
-	printf("%sApplied: %" PRIu32 " done, %" PRIu32 " failed, %d pass%s; %s.\n",
-		listed || view->last.size ? "\n" : "", end->done, end->failed, end->passes,
-		end->passes == 1 ? "" : "es", end_words(view, end));
+	printf("%s%s: %" PRIu32 " done, %" PRIu32 " failed, %d pass%s; %s.\n",
+		listed || view->last.size ? "\n" : "", view->collects ? "Collected" : "Applied", end->done,
+		end->failed, end->passes, end->passes == 1 ? "" : "es", end_words(view, end));
 }
 
 /* Strongest first: 1, 4, 5, 0. */
@@ -163,10 +164,11 @@ static enum exit_code apply_exit(const struct session *session, const struct con
 	return end->end == CONVERGED_STAGED && session->options->fail_pending ? EXIT_BLOCKED : EXIT_DONE;
 }
 
-static enum exit_code apply(struct session *session)
+enum exit_code apply_plan(struct session *session, const struct plan_options *plan)
 {
 	struct outcome_view view = {
 		.session = session,
+		.collects = plan->collect != NULL,
 		.progress = progress_view(session->options, session->arena),
 		.arena = session->arena,
 	};
@@ -180,7 +182,7 @@ static enum exit_code apply(struct session *session)
 		.context = &view,
 	};
 	struct converge_options options = {
-		.plan = session_plan_options(session),
+		.plan = *plan,
 		.timeout_ms = session->options->timeout * 1000,
 		.seed = (uint64_t)time(NULL) ^ (uint64_t)getpid(),
 		.tries = TRIES,
@@ -204,8 +206,8 @@ static enum exit_code apply(struct session *session)
 	return apply_exit(session, &end);
 }
 
-/* Nothing was begun: a program that reads the result as JSON is told so in JSON, too. */
-static enum exit_code refuse(struct session *session, enum exit_code code)
+/* A program that reads the result as JSON is told so in JSON, too. */
+enum exit_code apply_refuse(struct session *session, enum exit_code code)
 {
 	const struct outcome_view view = {.session = session};
 	const struct convergence nothing = {.end = CONVERGE_FAILED};
@@ -220,6 +222,7 @@ enum exit_code command_apply(struct invocation *invocation)
 	SESSION_SCOPED session = session_of(invocation);
 	struct options *options = &invocation->options;
 	enum exit_code code = session_check_prune(&session);
+	struct plan_options plan;
 
 	if (code == EXIT_DONE && options->allow >= level_recreate && !options->only && !options->consent)
 		code = command_refuse(invocation, "--allow %s needs --only or --consent beside it",
@@ -227,7 +230,10 @@ enum exit_code command_apply(struct invocation *invocation)
 	if (code == EXIT_DONE)
 		code = session_open(&session, true);
 	if (code != EXIT_DONE)
-		return refuse(&session, code);
+		return apply_refuse(&session, code);
 	session_load(&session, options->operands, options->operand_count);
-	return session_check_only(&session) ? apply(&session) : refuse(&session, EXIT_ERROR);
+	if (!session_check_only(&session))
+		return apply_refuse(&session, EXIT_ERROR);
+	plan = session_plan_options(&session);
+	return apply_plan(&session, &plan);
 }

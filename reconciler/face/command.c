@@ -120,6 +120,25 @@ const struct command command_table[] = {
 		.run = command_snapshot,
 	},
 	{
+		.name = "gc",
+		.arguments = "[PATH...]",
+		.help = "list what of ours nothing wants any more; delete it when told to",
+		.about =
+			"Volumes that no manifest names: what interrupted work left, what is retained, and "
+			"what "
+			"nobody can tell whose it is, each with the reason why it is kept. `--delete` "
+			"deletes "
+			"what "
+			"interrupted work left, `--delete-retained` the retained volume that it names, under "
+			"the "
+			"guards, the limit and the consent of `apply`; nothing else deletes anything.",
+		.takes = TAKES_HOST | OPTION(DELETE) | OPTION(DELETE_RETAINED) | OPTION(DRY_RUN) |
+			 OPTION(CONSENT) | OPTION(TIMEOUT),
+		.formats = TEXT | JSON,
+		.most = ANY,
+		.run = command_gc,
+	},
+	{
 		.name = "render",
 		.arguments = "NAME [PATH...]",
 		.help = "the xl.cfg that a domain would get, secrets redacted",

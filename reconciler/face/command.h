@@ -57,6 +57,7 @@ enum exit_code command_refuse(struct invocation *, const char *format, ...)
 enum exit_code command_validate(struct invocation *);
 enum exit_code command_plan(struct invocation *);
 enum exit_code command_apply(struct invocation *);
+enum exit_code command_gc(struct invocation *);
 enum exit_code command_run(struct invocation *);
 enum exit_code command_status(struct invocation *);
 enum exit_code command_describe(struct invocation *);

@@ -65,22 +65,27 @@ void graph_add_image(struct graph *graph, const char *name)
 	image_node(graph, name);
 }
 
-static enum graph_presence presence_of(
-	const struct HaveVolume *volume, const struct LayerFound *recorded, const struct LayerFound *found)
+static bool is_closed(const struct LayerFound *found)
 {
-	if (found)
-		return GRAPH_THERE;
-	if (!KNOWN(volume, HaveVolume, state) || volume->state == volume_state_broken)
+	return found && KNOWN(found, LayerFound, open) && !found->open;
+}
+
+/* `hidden`: a layer below is closed, so what is above is only what the label says. */
+static enum graph_presence presence_of(const struct HaveVolume *volume, const struct LayerFound *recorded,
+	const struct LayerFound *found, bool hidden)
+{
+	if (!KNOWN(volume, HaveVolume, state) || (volume->state == volume_state_broken && !found))
 		return GRAPH_UNKNOWN;
-	if (volume->state == volume_state_closed)
-		return GRAPH_CLOSED;
-	return KNOWN(recorded, LayerFound, id) ? GRAPH_CLOSED : GRAPH_MISSING;
+	if (found)
+		return hidden || is_closed(found) ? GRAPH_CLOSED : GRAPH_THERE;
+	return volume->state == volume_state_closed || KNOWN(recorded, LayerFound, id) ? GRAPH_CLOSED
+										       : GRAPH_MISSING;
 }
 
 /* One layer of a volume that is there. The image's node is shared, so what this volume found of it fills only
  * what is not known otherwise. */
 static struct graph_node *layer_node(struct graph *graph, const struct graph_volume *volume, uint32_t depth,
-	const struct LayerFound *recorded, const struct LayerFound *found)
+	const struct LayerFound *recorded, const struct LayerFound *found, bool hidden)
 {
 	const char *key = recorded->layer ? recorded->layer : "?";
 	struct graph_node *node;
@@ -88,13 +93,13 @@ static struct graph_node *layer_node(struct graph *graph, const struct graph_vol
 	if (strcmp(key, "image") == 0 && recorded->base) {
 		node = image_node(graph, recorded->base);
 		if (node->presence == GRAPH_UNKNOWN)
-			node->presence = presence_of(volume->have, recorded, found);
+			node->presence = presence_of(volume->have, recorded, found, hidden);
 	} else {
 		node = node_add(graph, GRAPH_LAYER,
 			arena_format(graph->arena, "Volume/%s/%" PRIu32, volume->name, depth));
 		node->layer = key;
 		node->depth = depth;
-		node->presence = presence_of(volume->have, recorded, found);
+		node->presence = presence_of(volume->have, recorded, found, hidden);
 	}
 	if (!node->recorded)
 		node->recorded = recorded;
@@ -141,6 +146,7 @@ static void edges_below(struct graph *graph, const struct graph_node *node, stru
 void graph_add_volume(struct graph *graph, const struct wanted_volume *want, const struct HaveVolume *have)
 {
 	struct carried carried = {0};
+	bool hidden = false;
 	struct graph_volume *volume = arena_make(graph->arena, struct graph_volume);
 	const struct list *rows = NULL;
 
@@ -152,10 +158,11 @@ void graph_add_volume(struct graph *graph, const struct wanted_volume *want, con
 		rows = have->label && KNOWN(have->label, Label, chain) ? &have->label->chain : &have->chain;
 	for (uint32_t i = 0; rows && i < rows->count; i++) {
 		const struct LayerFound *found = i < have->chain.count ? have->chain.item[i] : NULL;
-		const struct graph_node *node = layer_node(graph, volume, i, rows->item[i], found);
+		const struct graph_node *node = layer_node(graph, volume, i, rows->item[i], found, hidden);
 
 		edges_below(graph, node, &carried);
 		volume->top = node;
+		hidden |= is_closed(found);
 	}
 }
 

@@ -103,7 +103,8 @@ static void facts_text(struct buffer *out, const struct graph_node *node, const 
 	if (facts->size >= 0)
 		item(out, "", size_text(facts->size, size));
 	if (facts->allocated >= 0)
-		buffer_format(out, "%s%s on disk", out->size ? ", " : "", size_text(facts->allocated, size));
+		buffer_format(
+			out, "%s%s on disk", out->size ? ", " : "", wording_size(facts->allocated, size));
 	if (facts->source)
 		item(out, "from ", facts->source);
 	if (facts->digest) {

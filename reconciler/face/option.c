@@ -201,6 +201,29 @@ static const char *take_check(struct options *options, const char *value)
 	return NULL;
 }
 
+static const char *take_delete(struct options *options, const char *value)
+{
+	(void)value;
+	options->delete = true;
+	return NULL;
+}
+
+static const char *take_delete_retained(struct options *options, const char *value)
+{
+	const char *name = text_starts(value, "Volume/") ? value + strlen("Volume/") : value;
+
+	options->retained[options->retained_count++] = name;
+	return type_field(&type_Metadata, "name")->format->is(name) ? NULL
+								    : "the name or the uid of a volume";
+}
+
+static const char *take_dry_run(struct options *options, const char *value)
+{
+	(void)value;
+	options->dry_run = true;
+	return NULL;
+}
+
 const struct option_row option_table[OPTIONS] = {
 	[OPTION_HOST] = {"host", 0, "HOST",
 		"xen, sim:DIR or snapshot:FILE; default: xen where /proc/xen exists", take_host},
@@ -236,6 +259,12 @@ const struct option_row option_table[OPTIONS] = {
 	[OPTION_TIMEOUT] = {"timeout", 0, "DURATION", "give up after this time, such as 10m", take_timeout},
 	[OPTION_FAIL_PENDING] = {"fail-pending", 0, NULL, "exit 5 if restarts are left staged",
 		take_fail_pending},
+	[OPTION_DELETE] = {"delete", 0, NULL, "delete what interrupted work left", take_delete},
+	[OPTION_DELETE_RETAINED] = {"delete-retained", 0, "VOLUME",
+		"delete this retained volume too, by name or uid; may be given several times",
+		take_delete_retained},
+	[OPTION_DRY_RUN] = {"dry-run", 0, NULL, "show what would be deleted, and delete nothing",
+		take_dry_run},
 	[OPTION_CHECK] = {"check", 0, NULL, "exit 6 unless all objects are Ready", take_check},
 };
 
@@ -342,7 +371,10 @@ bool option_parse(struct arena *arena, char **argv, struct options *options, str
 
 	while (argv[count])
 		count++;
-	*options = (struct options){.operands = arena_array(arena, const char *, count + 1)};
+	*options = (struct options){
+		.operands = arena_array(arena, const char *, count + 1),
+		.retained = arena_array(arena, const char *, count + 1),
+	};
 	for (argv += *argv ? 1 : 0; *argv; argv++) {
 		if (ended || (*argv)[0] != '-' || !(*argv)[1])
 			options->operands[options->operand_count++] = *argv;

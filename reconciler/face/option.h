@@ -26,6 +26,9 @@ enum option_id {
 	OPTION_TIMEOUT,
 	OPTION_FAIL_PENDING,
 	OPTION_CHECK,
+	OPTION_DELETE,
+	OPTION_DELETE_RETAINED,
+	OPTION_DRY_RUN,
 	OPTIONS
 };
 /* A set of options: bit N is option N. */
@@ -45,12 +48,14 @@ struct options {
 	enum log_format log_format;
 	bool verbose, quiet;
 	bool stamped; /* set by a command that stays: its lines of text begin with the time */
-	bool detailed_exitcode, take_over, fail_pending, check;
+	bool detailed_exitcode, take_over, fail_pending, check, delete, dry_run;
 	uint32_t fail_on; /* bit N: level N */
 	enum level allow;
 	enum prune prune;
 	const char *only, *consent;
 	int64_t timeout;       /* seconds; 0: none */
+	const char **retained; /* every --delete-retained, in the given order */
+	size_t retained_count;
 	const char **operands; /* everything that is no option, NULL-terminated, in the given order */
 	size_t operand_count;
 };

@@ -53,7 +53,8 @@ void plan_notes(const struct options *options, const struct plan *plan)
 	if (plan->prune_reason)
 		log_line(options, LOG_WARNING, "nothing is removed: %s", plan->prune_reason);
 	if (plan->needs_consent)
-		log_line(options, LOG_INFO, "to allow it: xensteer apply --consent %s", plan->digest);
+		log_line(options, LOG_INFO, "to allow it: xensteer %s --consent %s",
+			options->delete || options->retained_count ? "gc" : "apply", plan->digest);
 	if (plan->summary.elsewhere)
 		log_line(options, LOG_INFO, "%" PRIu32 " object%s for another host", plan->summary.elsewhere,
 			plan->summary.elsewhere == 1 ? " is" : "s are");

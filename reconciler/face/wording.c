@@ -59,6 +59,24 @@ const char *wording_name(const char *object)
 	return slash ? slash + 1 : object;
 }
 
+const char *wording_size(int64_t bytes, char out[32])
+{
+	static const struct {
+		const char *name;
+		int64_t factor;
+	} units[] = {{"TiB", TiB}, {"GiB", GiB}, {"MiB", MiB}, {"KiB", KiB}};
+
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		if (bytes < units[i].factor || bytes % units[i].factor == 0)
+			continue;
+		const double number = (double)bytes / (double)units[i].factor;
+		const int64_t tenths = (int64_t)(number * 10 + 0.5);
+		snprintf(out, 32, tenths % 10 ? "%.1f%s" : "%.0f%s", (double)tenths / 10, units[i].name);
+		return out;
+	}
+	return size_text(bytes, out);
+}
+
 const char *wording_time(int64_t seconds, char out[32])
 {
 	time_t moment = (time_t)seconds;

@@ -15,6 +15,8 @@ void wording_difference(struct buffer *, const struct difference *);
 void wording_chain(struct buffer *, const struct list *chain);
 /* "pv, 512MiB, 1 vcpu, xvda, xenbr0" */
 void wording_domain(struct buffer *, const struct wanted_domain *);
+/* "1.2GiB": a size as people take it in, where exactness says nothing. */
+const char *wording_size(int64_t bytes, char out[32]);
 /* "2026-11-20T09:28:33Z" */
 const char *wording_time(int64_t seconds, char out[32]);
 /* "web-1" of "Domain/web-1" */

@@ -159,8 +159,11 @@ static void unlabelled_observe(struct arena *arena, const char *folder, struct H
 	else if (files.layers || files.other)
 		volume_break(volume, arena_format(arena, "%s holds %s and no label", folder,
 					     files.layer ? files.layer : files.other));
-	else
+	else {
 		KNOW(volume, HaveVolume, state, volume_state_partial);
+		KNOW(volume, HaveVolume, problem,
+			arena_format(arena, "%s holds no label, and nothing but work in progress", folder));
+	}
 }
 
 /* NULL: another owner's, or gone meanwhile. */
