@@ -277,6 +277,9 @@ static void add_difference(struct planner *planner, const struct standing *at, c
 		.want = &sides[0],
 		.have = have ? &sides[1] : NULL,
 		.effect = effect,
+		.refused = effect > level_live || at->label ? NULL
+							    : "the disk that remembers what was delivered is "
+							      "not there yet",
 		.at = at->config->at,
 		.verb = effect == level_live ? verb_config_create : verb_none,
 		.asked = effect > level_live && at->config->spec->onChange != config_change_stage,
@@ -340,7 +343,7 @@ void plan_config_running(struct planner *planner, struct change *change, const s
 	char attached[DRIVE_CONTENT_SIZE];
 	const bool there = drive_attached(have, attached) != NULL;
 	const struct ConfigAnswer *answer = KNOWN(have, HaveDomain, config) ? have->config : NULL;
-	if (has_wanted(&at) && !at.delivered && !failure_words(planner, &at, have))
+	if (has_wanted(&at) && !at.delivered && at.label && !failure_words(planner, &at, have))
 		draft_ending(
 			planner, change, domain, have, answer && answer->answer == config_answer_done, NULL);
 	else if (there && at.delivered && is_taken_away(at.config) &&

@@ -136,7 +136,8 @@ static const char *is_gentle(struct scene *scene, struct totals *totals)
 		const struct wanted_domain *domain = scene->want->domains.item[i];
 		int64_t domid = running(before, domain->uid);
 		bool may = domain->spec->disruption >= disruption_restart ||
-			   domain->spec->power != power_Running;
+			   domain->spec->power != power_Running ||
+			   (domain->config && domain->config->spec->onChange != config_change_stage);
 		if (domid >= 0 && !may && running(after, domain->uid) != domid)
 			failure = fail(scene, "%s was restarted, with only %s allowed", domain->name,
 				choice_level[applying.allow]);
