@@ -34,7 +34,7 @@ struct layer_job {
 	unsigned tries;                 /* of this step, so far */
 	unsigned programs;              /* of this try that have succeeded, so far */
 	const struct run_result *ran;   /* in `end`, `again`, `failed`: the program that has ended; or NULL */
-	unsigned stage;                 /* of this step, for its driver: 0 whenever it begins */
+	unsigned stage, waits;          /* of this step, for its driver: 0 whenever it begins */
 
 	const char *error, *hint; /* set on failure, by layer_fail */
 	bool terminal;            /* beside error: the same again would fail again */

@@ -13,12 +13,7 @@ static const char key[] = "loop";
 
 static void expect(struct layer_job *job)
 {
-	const struct LoopLayer *want = job->want->loop;
-	KNOW(job->found, LayerFound, layer, key);
-	KNOW(job->found, LayerFound, format, disk_format_raw);
-	if (want->at[LoopLayer_offset] && want->offset)
-		KNOW(job->found, LayerFound, source,
-			arena_format(job->arena, "offset %" PRId64, want->offset));
+	looped_expect(job, key);
 }
 
 static bool open_begin(struct layer_job *job)

@@ -32,6 +32,15 @@ static const struct loop *bound(struct layer_job *job, bool stale)
 	return NULL;
 }
 
+void looped_expect(struct layer_job *job, const char *key)
+{
+	const char *source = layer_source(job->arena, job->want);
+	KNOW(job->found, LayerFound, layer, key);
+	KNOW(job->found, LayerFound, format, disk_format_raw);
+	if (source)
+		KNOW(job->found, LayerFound, source, source);
+}
+
 bool looped_observe(struct layer_job *job)
 {
 	const struct loop *loop = job->below.id ? bound(job, false) : NULL;

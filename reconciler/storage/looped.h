@@ -4,6 +4,8 @@
 #pragma once
 #include "storage/layer.h"
 
+/* layer_driver.expect. */
+void looped_expect(struct layer_job *, const char *key);
 /* layer_driver.observe: job->found from the device that is bound for this layer on what is below. */
 bool looped_observe(struct layer_job *);
 /* Binds `size` bytes (0: up to the end) from `offset` of what is below; what an earlier binding of this layer

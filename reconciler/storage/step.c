@@ -59,7 +59,7 @@ bool work_step_begin(struct work *work)
 	struct layer_job *job = &work->job;
 	job->argv = NULL;
 	job->programs = 0;
-	job->stage = 0;
+	job->stage = job->waits = 0;
 	job->tries++;
 	if (!work->step->begin(job)) {
 		work_step_abandon(work);
