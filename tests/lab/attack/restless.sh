@@ -48,7 +48,7 @@ as_wanted() {
 	for name in "${!wanted[@]}"; do [[ $(state "$name") =~ ^(r-----|-b----|------)\  ]] || return 1; done
 }
 start_daemon
-ok "the guests come up" within 60 as_wanted
+ok "the guests come up" within 180 as_wanted
 for name in "${guests[@]}"; do ready "$name" 30; done
 ok "nothing is left to do" settled
 
