@@ -2,7 +2,8 @@
  * export of a uri, the program that the layer below names for an export of its own. A file, an export or
  * nothing comes from below; a raw device leaves.
  *
- *   open    releasing  a device that served this layer from something that is not below any more
+ *   open    ending     what an opening that was killed or hung left: a program that serves no device
+ *           releasing  a device that served this layer from something that is not below any more
  *           loading    modprobe nbd, where the kernel has no such device
  *           binding    the program, and then looks, until the kernel says who serves the device and how large
  *                      it is
@@ -24,9 +25,12 @@
 #include <sys/file.h>
 
 static const char key[] = "nbd";
-enum progress { RELEASING = 1, LOADING, BINDING, UNDOING, SYNCING };
+enum progress { ENDING = 1, RELEASING, LOADING, BINDING, UNDOING, SYNCING };
 enum { WAITS = 100, SECTOR = 512 };
 static const char pause_text[] = "0.1"; /* seconds, up to WAITS of them */
+/* A qemu-nbd whose device somebody else takes at the same moment was seen to hang. */
+static const char patience[] = "30";             /* seconds */
+enum { OUT_OF_PATIENCE = 124, NOT_FOUND = 127 }; /* as timeout(1) ends */
 
 static const struct server_marks *marks_of(struct layer_job *job)
 {
@@ -193,8 +197,10 @@ static const struct served *choose(struct layer_job *job)
  * has ended. */
 static const char *const *qemu_argv(struct layer_job *job, const struct served *served, const char *uri)
 {
-	const char **argv = arena_array(job->arena, const char *, 12);
+	const char **argv = arena_array(job->arena, const char *, 14);
 	int count = 0;
+	argv[count++] = "timeout";
+	argv[count++] = patience;
 	argv[count++] = "qemu-nbd";
 	argv[count++] = "-c";
 	argv[count++] = served->device;
@@ -244,6 +250,7 @@ static bool bind_begin(struct layer_job *job)
 		return false;
 	job->path = served->device;
 	job->stage = BINDING;
+	job->waits = 0;
 	job->argv = job->below.bind && !uri ? bind_argv(job, served) : qemu_argv(job, served, uri);
 	job->environment = server_environment(job->arena, marks_of(job), uri);
 	return true;
@@ -273,17 +280,20 @@ static bool release(struct layer_job *job, const struct served *served)
 	return true;
 }
 
-/* A program of ours that serves no device: one that was about to when xensteer was killed, or hangs. */
+/* A program of ours that serves no device holds what is below for nothing. */
 static bool end_leftover(struct layer_job *job)
 {
 	const struct server_marks *marks = marks_of(job);
 	const int64_t process = server_find(job->arena, job->root, marks);
 	if (!process)
-		return true;
+		return false;
 	server_end(job->arena, job->root, process, marks);
-	return layer_fail(job, false, "the next try finds it gone",
-		"process %" PRId64 ", begun for this layer before, serves no device yet: it is asked to end",
-		process);
+	job->stage = ENDING;
+	return wait_more(job) ||
+	       layer_fail(job, false, "look what holds it up",
+		       "process %" PRId64
+		       ", begun for this layer before, serves no device and cannot be ended",
+		       process);
 }
 
 static bool open_begin(struct layer_job *job)
@@ -296,8 +306,8 @@ static bool open_begin(struct layer_job *job)
 	const struct served *empty = bound(job, false);
 	if (empty)
 		return release(job, empty);
-	if (!end_leftover(job))
-		return false;
+	if (end_leftover(job) || job->error)
+		return !job->error;
 	served_list(job->arena, job->root, &devices);
 	if (devices.count)
 		return bind_begin(job);
@@ -354,6 +364,8 @@ static bool release_end(struct layer_job *job)
 static bool open_end(struct layer_job *job)
 {
 	switch ((enum progress)job->stage) {
+	case ENDING:
+		return open_begin(job);
 	case RELEASING:
 		if (!release_end(job) || job->argv)
 			return !job->error;
@@ -371,9 +383,20 @@ static bool open_end(struct layer_job *job)
 /* Another one has it, or udev looks at it at this moment. */
 static bool again(struct layer_job *job, const char *errors)
 {
-	return job->stage == BINDING &&
-	       (strstr(errors, "Device or resource busy") || strstr(errors, "Failed to set NBD socket") ||
-		       strstr(errors, "Failed setting"));
+	static const char *const words[] = {
+		"Device or resource busy", "Failed to set NBD socket", "Failed setting"};
+	if (job->stage != BINDING)
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strstr(errors, words[i]))
+			return true;
+	return job->ran->status == OUT_OF_PATIENCE;
+}
+
+static void failed(struct layer_job *job)
+{
+	if (job->ran->started && job->ran->status == NOT_FOUND)
+		layer_fail(job, true, "install qemu-utils", "qemu-nbd is not installed");
 }
 
 /* Closing. */
@@ -413,6 +436,6 @@ const struct layer_driver layer_nbd = {
 	.expect = expect,
 	.observe = observe,
 	.give = give,
-	.open = {.begin = open_begin, .end = open_end, .again = again},
+	.open = {.begin = open_begin, .end = open_end, .again = again, .failed = failed},
 	.close = {.begin = close_begin, .end = close_end},
 };

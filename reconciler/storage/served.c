@@ -156,5 +156,5 @@ void server_end(struct arena *arena, const char *root, int64_t process, const st
 {
 	FD_SCOPED fd = pidfd_open((pid_t)process, 0);
 	if (fd >= 0 && server_is_marked(arena, root, process, marks))
-		(void)pidfd_send_signal(fd, SIGTERM, NULL, 0);
+		(void)pidfd_send_signal(fd, SIGKILL, NULL, 0);
 }

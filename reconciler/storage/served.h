@@ -34,5 +34,5 @@ bool server_has_file(struct arena *, const char *root, int64_t task, const char 
 int64_t server_find(struct arena *, const char *root, const struct server_marks *);
 /* The process that the task belongs to; 0: it is gone. */
 int64_t server_process(struct arena *, const char *root, int64_t task);
-/* Asks it to end (SIGTERM), if it still is what carries the marks. */
+/* Ends it (SIGKILL: one that hangs hears nothing else), if it still is what carries the marks. */
 void server_end(struct arena *, const char *root, int64_t process, const struct server_marks *);

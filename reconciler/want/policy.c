@@ -205,19 +205,20 @@ void policy_check_image(struct loading *loading, struct loaded *loaded)
 static void check_device(struct loading *loading, struct loaded *loaded, const struct BlockLayer *block)
 {
 	const struct texts *devices = &loading->options->host->policy->blockDevices;
-	if (SET(block, BlockLayer, path) &&
-		(block->path[0] != '/' || policy_climbs(block->path) || !is_beneath_any(block->path, devices)))
+	if (SET(block, BlockLayer, path) && (block->path[0] != '/' || policy_climbs(block->path) ||
+						    !is_beneath_any(block->path, devices)))
 		object_error(loading, loaded, block->at[BlockLayer_path],
 			"the Host's policy.blockDevices lists those that are",
 			"block: %s is not allowed on this host", block->path);
 }
 
-/* A socket is a file of this host; another host's exports are that one's business. */
+/* A socket is a file of this host; another host's exports are that one's business. One that is escaped was
+ * refused with the uri. */
 static void check_export(struct loading *loading, struct loaded *loaded, const struct NbdLayer *nbd)
 {
 	static const char key[] = "?socket=";
 	const char *socket = SET(nbd, NbdLayer, uri) ? strstr(nbd->uri, key) : NULL;
-	if (socket && text_starts(nbd->uri, "nbd+unix:"))
+	if (socket && text_starts(nbd->uri, "nbd+unix:") && !strchr(socket, '%'))
 		check_path(loading, loaded, nbd->at[NbdLayer_uri], "nbd", socket + strlen(key), NULL);
 }
 

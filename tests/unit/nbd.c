@@ -30,7 +30,9 @@ static const char qemu_nbd[] =
 	"	case $mood in busy*) [ \"$mood\" != \"busy $dev\" ] ||\n"
 	"		{ echo 'qemu-nbd: Failed to set NBD socket' >&2; exit 1; };; esac\n"
 	"	case $file in nbd*) file=/dev/null;; esac\n"
-	"	setsid sh -c 'exec sleep 100 <\"$0\"' \"$file\" >/dev/null 2>&1 &\n"
+	"	setsid sh -c 'exec /bin/sleep 100 <\"$0\"' \"$file\" >/dev/null 2>&1 &\n"
+	/* while it executes another program, its environment cannot be read */
+	"	while [ \"$(cat /proc/$!/comm)\" != sleep ]; do :; done\n"
 	"	echo $! >$TREE/started\n"
 	"	[ \"$mood\" != unbound ] || exit 0\n"
 	"	echo $! >$TREE/sys/block/$dev/pid\n"
@@ -407,7 +409,7 @@ Test(nbd, a_device_without_size_is_unbound_again)
 {
 	struct wanted_volume *volume = file_volume(uid);
 	device_make(0);
-	program_make("sleep", "#!/bin/sh\n[ $1 = 0.1 ] || exec /bin/sleep $1\n");
+	program_make("sleep", "#!/bin/sh\nexit 0\n");
 	expect_done(create(volume));
 	mood("empty");
 	expect_failed(open_layer(volume, 1), OUTCOME_TRANSIENT, "was bound, and has size 0");
@@ -419,24 +421,44 @@ Test(nbd, what_an_interrupted_opening_left_is_ended)
 {
 	struct wanted_volume *volume = file_volume(uid);
 	device_make(0);
-	program_make("sleep", "#!/bin/sh\n[ $1 = 0.1 ] || exec /bin/sleep $1\n");
+	program_make("sleep", "#!/bin/sh\nexit 0\n");
 	expect_done(create(volume));
 	mood("unbound");
 	expect_failed(open_layer(volume, 1), OUTCOME_TRANSIENT, "serves nothing on");
 	const int64_t left = number_in(arena_format(arena, "%s/started", tree));
 	mood("");
-	expect_failed(open_layer(volume, 1), OUTCOME_TRANSIENT, "is asked to end");
-	while (kill((pid_t)left, 0) == 0 &&
-		file_read(arena, arena_format(arena, "/proc/%d/environ", (int)left), 1 << 16, NULL) != NULL)
-		usleep(1000);
+	program_make("sleep", "#!/bin/sh\nexec /bin/sleep $1\n");
 	expect_done(open_layer(volume, 1));
+	cr_expect_eq(
+		file_read(arena, arena_format(arena, "/proc/%d/environ", (int)left), 1 << 16, NULL), NULL);
+	expect_state(volume_state_complete);
+}
+
+Test(nbd, a_missing_qemu_nbd_is_said)
+{
+	struct wanted_volume *volume = file_volume(uid);
+	device_make(0);
+	expect_done(create(volume));
+	program_make(
+		"timeout", "#!/bin/sh\necho \"timeout: failed to run command 'qemu-nbd'\" >&2; exit 127\n");
+	expect_failed(open_layer(volume, 1), OUTCOME_TERMINAL, "qemu-nbd is not installed");
+}
+
+Test(nbd, one_that_hangs_is_followed_by_the_next)
+{
+	struct wanted_volume *volume = file_volume(uid);
+	device_make(0);
+	device_make(1);
+	expect_done(create(volume));
+	program_make("timeout", "#!/bin/sh\nshift\ncase $3 in *0) exit 124; esac\nexec \"$@\"\n");
+	cr_expect_str_eq(expect_done(open_layer(volume, 1))->id, "b:43:1");
 }
 
 Test(nbd, a_server_that_does_not_let_go_is_said)
 {
 	struct wanted_volume *volume = file_volume(uid);
 	device_make(0);
-	program_make("sleep", "#!/bin/sh\n[ $1 = 0.1 ] || exec /bin/sleep $1\n");
+	program_make("sleep", "#!/bin/sh\nexit 0\n");
 	expect_done(create(volume));
 	expect_done(open_layer(volume, 1));
 	mood("deaf");
