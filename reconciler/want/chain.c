@@ -52,9 +52,16 @@ static struct carried carry(const struct layer_row *row, const struct Layer *lay
 }
 
 /* Combinations that no row of the table forbids, and that make no sense all the same. */
-static bool check_layer(struct loading *loading, struct loaded *loaded, const struct layer_row *row,
+static bool check_layer(struct loading *loading, struct loaded *loaded, const struct Layer *layer,
 	const struct mark *at, const char *below, struct carried carried)
 {
+	enum { SECTOR = 512 };
+	const struct layer_row *row = layer_row_of(layer);
+	if (row == &layer_table[Layer_loop] && SET(layer->loop, LoopLayer, offset) &&
+		layer->loop->offset % SECTOR)
+		return object_error(loading, loaded, layer->loop->at[LoopLayer_offset],
+			"partitions begin at sectors, as sfdisk -d tells",
+			"loop: expected an offset in whole sectors of 512 bytes");
 	if (row == &layer_table[Layer_loop] && carried.qcow2)
 		return object_error(loading, loaded, at, "a layer of nbd in its place shows the disk in it",
 			"loop shows the bytes of the file, and %s below is qcow2", below);
@@ -96,7 +103,7 @@ void chain_check(struct loading *loading, struct loaded *loaded, const struct li
 		}
 		if (row == &layer_table[Layer_nbd] && !check_nbd(loading, loaded, layer->nbd, data, at))
 			return;
-		if (!check_layer(loading, loaded, row, at, below, carried))
+		if (!check_layer(loading, loaded, layer, at, below, carried))
 			return;
 		carried = carry(row, layer, carried);
 		data = row->gives == PLACE_DATA ? NOTHING_DATA : row->gives;
