@@ -8,8 +8,8 @@ enum exit_code {
 	EXIT_ERROR = 1,     /* nothing was changed */
 	EXIT_CHANGES = 2,   /* plan --detailed-exitcode */
 	EXIT_LEVEL = 3,     /* plan --fail-on */
-	EXIT_PARTLY = 4,    /* apply: partly done, or gave up */
-	EXIT_BLOCKED = 5,   /* apply: limits, or --allow */
+	EXIT_PARTLY = 4,    /* apply, gc: partly done, or gave up */
+	EXIT_BLOCKED = 5,   /* apply, gc: limits, or --allow */
 	EXIT_NOT_READY = 6, /* status --check */
 	EXIT_USAGE = 64,
 };
