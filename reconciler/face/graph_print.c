@@ -106,7 +106,7 @@ static void facts_text(struct buffer *out, const struct graph_node *node, const 
 		buffer_format(
 			out, "%s%s on disk", out->size ? ", " : "", wording_size(facts->allocated, size));
 	if (facts->source)
-		item(out, "from ", facts->source);
+		item(out, "", facts->source);
 	if (facts->digest) {
 		strncat(short_digest, facts->digest, DIGEST_SHOWN);
 		item(out, shared ? "sha256:" : "made on sha256:", short_digest);
