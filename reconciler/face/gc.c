@@ -6,20 +6,56 @@
 #include "face/log.h"
 #include "face/plan_print.h"
 #include "face/wording.h"
+#include "storage/digest.h"
+#include <errno.h>
 #include <string.h>
 
 /* garbage NULL: it is not known. */
-static void list_json(const struct session *session, const struct list *garbage)
+static void list_json(const struct session *session, const struct list *garbage, const struct list *digests)
 {
 	struct json json = json_to_file(stdout, true);
 
 	json_open_object(&json, NULL);
 	json_int(&json, "formatVersion", 1);
 	gc_json(&json, garbage);
+	gc_json_digests(&json, digests);
 	json_key(&json, "diagnostics");
 	report_json(session->report, &json);
 	json_close(&json, '}');
 	json_end(&json);
+}
+
+/* Digests in the state folder that no manifest has a use for: what was computed can be computed again, so
+ * they are no objects of a plan. None while any manifest is broken: it may name them. */
+static struct list find_digests(const struct session *session)
+{
+	struct list all = {0}, unused = {0};
+
+	if (session->driver == &host_snapshot || !session->want->complete)
+		return unused;
+	if (!digest_list(session->arena, session->state_dir, &all))
+		report_warn(session->report, NULL, NULL, NULL, "digests in %s/images cannot be listed: %s",
+			session->state_dir, strerror(errno));
+	for (uint32_t i = 0; i < all.count; i++) {
+		if (!want_object(session->want, KIND_IMAGE, all.item[i]))
+			list_add(session->arena, &unused, all.item[i]);
+	}
+	return unused;
+}
+
+static void remove_digests(const struct session *session)
+{
+	const struct list names = find_digests(session);
+
+	for (uint32_t i = 0; i < names.count; i++) {
+		const char *name = names.item[i];
+
+		if (digest_remove(session->state_dir, name))
+			log_line(session->options, LOG_INFO, "the digest of image %s is removed", name);
+		else
+			report_warn(session->report, NULL, NULL, NULL,
+				"the digest of image %s could not be removed: %s", name, strerror(errno));
+	}
 }
 
 /* Nothing is said of volumes that could not be seen. */
@@ -148,21 +184,26 @@ static enum exit_code show(struct session *session, const struct collect_options
 
 static enum exit_code list(struct session *session)
 {
+	const struct list digests = find_digests(session);
 	const struct collect_options nothing = {0};
 	struct plan *plan = look(session, &nothing);
 
 	if (session->options->output == OUTPUT_JSON)
-		list_json(session, &plan->garbage);
-	else
+		list_json(session, &plan->garbage, &digests);
+	else {
 		gc_text(stdout, session->arena, &plan->garbage);
+		gc_text_digests(stdout, &digests);
+	}
 	plan_free(plan);
 	return judge(session);
 }
 
 static enum exit_code list_unknown(const struct session *session)
 {
+	const struct list none = {0};
+
 	if (session->options->output == OUTPUT_JSON)
-		list_json(session, NULL);
+		list_json(session, NULL, &none);
 	return EXIT_ERROR;
 }
 
@@ -189,5 +230,7 @@ enum exit_code command_gc(struct invocation *invocation)
 		return apply_refuse(&session, EXIT_ERROR);
 	if (options->dry_run)
 		return show(&session, &asked);
+	if (options->delete)
+		remove_digests(&session);
 	return apply_plan(&session, &(struct plan_options){.collect = &asked, .consent = options->consent});
 }

@@ -205,3 +205,21 @@ void gc_json(struct json *json, const struct list *garbage)
 	if (garbage)
 		json_close(json, ']');
 }
+
+void gc_text_digests(FILE *out, const struct list *names)
+{
+	for (uint32_t i = 0; i < names->count; i++)
+		fprintf(out, "%s%s",
+			i ? ", " : "Digests of images that no manifest names (--delete removes them): ",
+			(const char *)names->item[i]);
+	if (names->count)
+		fputs(".\n", out);
+}
+
+void gc_json_digests(struct json *json, const struct list *names)
+{
+	json_open_array(json, "digests");
+	for (uint32_t i = 0; i < names->count; i++)
+		json_text(json, NULL, names->item[i]);
+	json_close(json, ']');
+}

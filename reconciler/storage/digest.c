@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "model/format.h"
 #include "model/node.h"
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 
@@ -62,6 +63,46 @@ bool digest_store(
 	json_close(&json, '}');
 	json_end(&json);
 	return file_write(path, text.text, text.size, 0600);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool digest_list(struct arena *arena, const char *state_dir, struct list *names)
+{
+	static const char ending[] = ".json";
+	const char *path = arena_format(arena, "%s/images", state_dir);
+	DIR *dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT;
+	int error = 0;
+	for (;;) {
+		errno = 0;
+		const struct dirent *entry = readdir(dir);
+		if (!entry) {
+			error = errno;
+			break;
+		}
+		const size_t size = strlen(entry->d_name);
+		if (!text_ends(entry->d_name, ending))
+			continue;
+		char *name = arena_copy(arena, entry->d_name, size - strlen(ending));
+		if (format_name.is(name))
+			list_add(arena, names, name);
+	}
+	closedir(dir);
+	list_sort(names, by_name);
+	errno = error;
+	return !error;
+}
+
+bool digest_remove(const char *state_dir, const char *name)
+{
+	ARENA_SCOPED arena = arena_new();
+	const char *path = cache_path(arena, state_dir, name);
+	return path && file_remove(path);
 }
 
 bool digest_parse(const char *output, char out[65])
