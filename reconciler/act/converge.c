@@ -126,6 +126,8 @@ struct convergence converge(const struct executor *executor, const struct observ
 	if (options->plan.prune && !options->plan.only && !loop.result.stopped)
 		sweep_records(observer, want, turn->have, turn->report);
 	if (!loop.result.stopped)
+		sweep_storage(observer, want, turn->have);
+	if (!loop.result.stopped)
 		sweep_host(executor->host, turn->have, executor->stop, turn->report);
 	loop.result.done = loop.turner.done;
 	loop.result.failed = loop.turner.failed;

@@ -1,10 +1,9 @@
 /* Conditions from a plan. An object that is in order has no change in the plan, so its conditions follow from
  * its mere absence there; every other condition names the fields that it is about.
  *
- *   Ready            there, power as wanted, no difference, nothing unknown
- *   Reconciling      the next pass would do something for it
- *   Stalled          no pass will ever get it right until a file, the host or a limit changes
- *   Drifted          it is there and something about it differs
+ *   Ready            there, power as wanted, no difference, nothing unknown, nothing that its guest complains
+ * of Reconciling      the next pass would do something for it Stalled          no pass will ever get it right
+ * until a file, the host or a limit changes Drifted          it is there and something about it differs
  *   Suspended        its manifest asks to leave it alone
  *   RestartRequired  differences wait for a restart or a reattach that is not allowed
  *   Blocked          something else is not allowed: a limit, a protection, what is not yet supported
@@ -84,6 +83,13 @@ static const char *fields_of(struct judging *judging, bool (*meant)(const struct
 	return text.size ? arena_text(judging->arena, buffer_string(&text)) : NULL;
 }
 
+/* What a reason says beyond its name: WORDS of "ConfigFailed: WORDS". */
+static const char *after_name(const char *reason)
+{
+	const char *words = reason ? strstr(reason, ": ") : NULL;
+	return words ? words + 2 : reason;
+}
+
 static struct condition judge_ready(struct judging *judging)
 {
 	const struct object_status *status = judging->status;
@@ -97,6 +103,8 @@ static struct condition judge_ready(struct judging *judging)
 		return condition(TRUTH_FALSE, "NotSupported", status->subject->refused);
 	if (!change)
 		return condition(TRUTH_TRUE, "AsWanted", NULL);
+	if (change->failed)
+		return condition(TRUTH_FALSE, change->failed, after_name(change->reason));
 	switch (change->kind) {
 	case CHANGE_UNKNOWN:
 		return condition(TRUTH_UNKNOWN, "NotKnown",
@@ -137,6 +145,8 @@ static struct condition judge_stalled(struct judging *judging)
 		return condition(TRUTH_TRUE, "Kept", "its file is broken; its last good form is kept");
 	if (status->subject && status->subject->refused)
 		return condition(TRUTH_TRUE, "NotSupported", status->subject->refused);
+	if (change && change->failed)
+		return condition(TRUTH_TRUE, change->failed, after_name(change->reason));
 	for (uint32_t i = 0; change && i < change->difference_count; i++) {
 		if (change->differences[i].refused)
 			return condition(TRUTH_TRUE, "Refused", change->differences[i].refused);
@@ -189,7 +199,8 @@ static struct condition judge_blocked(struct judging *judging)
 		return condition(TRUTH_TRUE, "NotAllowed",
 			change->reason ? arena_format(judging->arena, "%s: %s", fields, change->reason)
 				       : fields);
-	if (change && change->kind == CHANGE_BLOCKED && !fields_of(judging, waits_for_restart))
+	if (change && change->kind == CHANGE_BLOCKED && !change->failed &&
+		!fields_of(judging, waits_for_restart))
 		return condition(TRUTH_TRUE, "NotAllowed", change->reason);
 	return condition(TRUTH_FALSE, "NothingBlocked", NULL);
 }

@@ -60,6 +60,13 @@ void sweep_records(const struct observer *observer, const struct want *want, con
 	}
 }
 
+void sweep_storage(const struct observer *observer, const struct want *want, const struct have *have)
+{
+	const struct storage_driver *driver = observer->storage ? observer->storage->driver : NULL;
+	if (driver && driver->sweep && have->known && have->storage_known)
+		driver->sweep(observer->storage, want, have);
+}
+
 enum { SWEEP_LIMIT = 30000, SWEEP_PACE = 500 /* ms */ };
 
 void sweep_host(struct host *host, const struct have *have, volatile const int *stop, struct report *report)

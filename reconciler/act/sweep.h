@@ -10,6 +10,9 @@
  * nothing where the host, the records or the manifests are not known whole. */
 void sweep_records(const struct observer *, const struct want *, const struct have *, struct report *);
 
+/* Has storage let go of what nobody uses. Nothing of ours may be in flight. */
+void sweep_storage(const struct observer *, const struct want *, const struct have *);
+
 /* Has the host let go of what is left there, once scripts that still run have ended: for half a minute at
  * most, and no longer than *stop (may be NULL) is zero. Nothing of ours may be in flight. */
 void sweep_host(struct host *, const struct have *, volatile const int *stop, struct report *);

@@ -83,6 +83,14 @@ static struct list made_volumes(const struct printer *printer, const struct want
 	return made;
 }
 
+static bool makes_drive(const struct change *change)
+{
+	for (uint32_t i = 0; i < change->actions.count; i++)
+		if (((const struct action *)change->actions.item[i])->verb == verb_config_create)
+			return true;
+	return false;
+}
+
 static void made_lines(const struct printer *printer, const struct change *change)
 {
 	struct list volumes = {0};
@@ -109,6 +117,12 @@ static void made_lines(const struct printer *printer, const struct change *chang
 
 		wording_domain(&text, change->domain);
 		made_line(printer, "domain", change->domain->name, width, buffer_string(&text));
+	}
+	if (change->domain && makes_drive(change)) {
+		BUFFER_SCOPED text = {0};
+
+		wording_config(&text, change->domain->config);
+		made_line(printer, "config", change->domain->name, width, buffer_string(&text));
 	}
 }
 

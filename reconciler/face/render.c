@@ -2,6 +2,7 @@
  * are named by the path that they would get, so that the text is the one that apply would write. */
 #include "face/session.h"
 #include "host/xen/cfg.h"
+#include "model/drive.h"
 #include "storage/layer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,24 @@ static bool future_link(const struct session *session, const struct wanted_volum
 	return true;
 }
 
+/* A drive whose content has no name yet, because no key was made, is called by its domain alone. */
+static void find_drive(const struct session *session, const struct wanted_domain *domain, struct links *links)
+{
+	const struct wanted_config *config = domain->config;
+	const char *content = have_wanted_content(session->have, domain->uid);
+	const struct HaveDrive *drive = have_drive(session->have, domain->uid, content);
+	const char *name = drive_name(session->arena, domain->uid, content ? content : "new");
+
+	/* a scene drive is attached once the guest runs */
+	if (!config || config->spec->format != config_format_nocloud)
+		return;
+	links_set(links, config->volume.uid,
+		&(struct link){.path = drive ? drive->path
+					     : arena_format(session->arena, "%s/config/%s",
+						       session->state_dir, name),
+			.format = disk_format_raw});
+}
+
 static bool find_links(const struct session *session, const struct wanted_domain *domain, struct links *links)
 {
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
@@ -57,6 +76,7 @@ static bool find_links(const struct session *session, const struct wanted_domain
 				"the chain of volume %s names an image that is not there", volume->name);
 		links_set(links, volume->uid, &link);
 	}
+	find_drive(session, domain, links);
 	return true;
 }
 

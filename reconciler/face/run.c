@@ -144,7 +144,9 @@ static void load(struct daemon *daemon)
 	turner_leave_want(&daemon->turner);
 	generation_add(daemon, session->want);
 	generations_free(daemon, false);
-	daemon->reload = false;
+	/* what they name was read before it was watched: once more */
+	daemon->reload =
+		source_watch_also(daemon->watch, &session->want->named) && source_watch_renew(daemon->watch);
 	log_line(daemon->options, LOG_DEBUG, "manifests read: %" PRIu32 " objects%s",
 		session->want->objects.count, session->want->complete ? "" : ", not all of them whole");
 }
@@ -212,6 +214,7 @@ static bool sweep(const struct daemon *daemon, struct turn *turn)
 		return true;
 	if (daemon->turner.options.plan.prune)
 		sweep_records(&daemon->turner.observer, session->want, turn->have, turn->report);
+	sweep_storage(&daemon->turner.observer, session->want, turn->have);
 	if (session->driver->sweep)
 		clean = session->driver->sweep(session->host, turn->have, turn->report);
 	tell_rest(daemon, turn);

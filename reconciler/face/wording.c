@@ -186,3 +186,10 @@ void wording_domain(struct buffer *out, const struct wanted_domain *domain)
 	for (uint32_t i = 0; i < spec->nics.count; i++)
 		buffer_format(out, ", %s", ((const struct Nic *)spec->nics.item[i])->bridge);
 }
+
+void wording_config(struct buffer *out, const struct wanted_config *config)
+{
+	buffer_format(out, "%s, %s", choice_config_format[config->spec->format], config->spec->vdev);
+	for (uint32_t i = 0; i < config->files.count; i++)
+		buffer_format(out, ", %s", ((const struct config_file *)config->files.item[i])->name);
+}

@@ -17,6 +17,8 @@ void wording_chain(struct buffer *, const struct list *chain);
 void wording_domain(struct buffer *, const struct wanted_domain *);
 /* "1.2GiB": a size as people take it in, where exactness says nothing. */
 const char *wording_size(int64_t bytes, char out[32]);
+/* "nocloud, xvdd, meta-data, user-data" */
+void wording_config(struct buffer *, const struct wanted_config *);
 /* "2026-11-20T09:28:33Z" */
 const char *wording_time(int64_t seconds, char out[32]);
 /* "web-1" of "Domain/web-1" */

@@ -108,6 +108,8 @@ struct want {
 	/* const char *: the uids of all Domains and Volumes that are not broken, also of refused ones
 	 * and of those for another host. None of them is pruned; a broken one blocks all pruning. */
 	struct index uids;
+	struct list
+		named; /* const char *: files that manifests name and that were read with them, absolute */
 	bool complete; /* every root was read to the end and no file is broken: pruning is thinkable */
 };
 

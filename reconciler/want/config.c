@@ -109,6 +109,7 @@ static char *read_file(const struct reading *reading, bool secret, size_t *size,
 	*absent = false;
 	if (!root)
 		return NULL;
+	list_add(arena, &reading->loading->want->named, (void *)(uintptr_t)reading->path);
 	FD_SCOPED fd = open_beneath(root, reading->path);
 	struct stat status;
 	if (fd < 0) {

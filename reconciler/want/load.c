@@ -227,6 +227,7 @@ void loading_objects(struct loading *loading)
 {
 	struct want *want = loading->want;
 	want->objects.count = want->domains.count = want->volumes.count = want->images.count = 0;
+	want->named.count = 0;
 	want->uids = want->volumes_by_uid = (struct index){0};
 	ARENA_SCOPED scratch = arena_new();
 	for (uint32_t i = 0; i < loading->files.count; i++)

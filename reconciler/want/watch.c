@@ -30,7 +30,9 @@ enum {
 
 struct source_watch {
 	struct arena *arena;
-	struct list paths; /* const char *: absolute */
+	struct list paths; /* const char *: absolute; the PATHs, and behind them what loads read besides */
+	uint32_t own;      /* how many of them are PATHs */
+	struct arena *besides;
 	struct reach *reach;
 	struct reach_folder **by_number; /* inotify's watch descriptors count from 1 */
 	int numbers;                     /* room of by_number */
@@ -49,7 +51,23 @@ struct source_watch *source_watch_new(const char *const *paths, size_t count)
 	watch->descriptor = -1;
 	for (size_t i = 0; i < count; i++)
 		list_add(watch->arena, &watch->paths, file_absolute(watch->arena, paths[i]));
+	watch->own = watch->paths.count;
 	return watch;
+}
+
+bool source_watch_also(struct source_watch *watch, const struct list *paths)
+{
+	bool same = watch->own + paths->count == watch->paths.count;
+	for (uint32_t i = 0; same && i < paths->count; i++)
+		same = strcmp(watch->paths.item[watch->own + i], paths->item[i]) == 0;
+	if (same)
+		return false;
+	arena_free(watch->besides);
+	watch->besides = arena_new();
+	watch->paths.count = watch->own;
+	for (uint32_t i = 0; i < paths->count; i++)
+		list_add(watch->arena, &watch->paths, arena_text(watch->besides, paths->item[i]));
+	return true;
 }
 
 /* A link that came in may lead to manifests; anything else with another ending does not. */
@@ -113,6 +131,7 @@ void source_watch_free(struct source_watch *watch)
 	watching_end(watch);
 	reach_free(watch->reach);
 	free(watch->by_number);
+	arena_free(watch->besides);
 	arena_free(watch->arena);
 	free(watch);
 }

@@ -14,6 +14,7 @@
  *     }
  */
 #pragma once
+#include "base/text.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -27,6 +28,10 @@ static inline void source_watch_drop(struct source_watch **watch)
 	source_watch_free(*watch);
 }
 #define SOURCE_WATCH_SCOPED __attribute__((cleanup(source_watch_drop))) struct source_watch *
+
+/* Files beyond the PATHs that a load reads, too (const char *, absolute): watched from the next renew on,
+ * instead of those that were given before. True if they are others. */
+bool source_watch_also(struct source_watch *, const struct list *paths) __attribute__((warn_unused_result));
 
 /* Watches what the tree is now. From its return on, every change is an event: a load that begins after it
  * misses nothing. True if what is watched is not what was watched before (so at the first time), or

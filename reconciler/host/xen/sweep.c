@@ -1,6 +1,6 @@
-/* What killed programs left on a host beyond any one domain: loop devices on files of our volumes that no
- * domain uses. xl's block script makes such a device first and tells xenstore of it afterwards: as long as
- * any script runs, nothing is released. */
+/* What killed programs left on a host beyond any one domain: loop devices on files of our volumes and config
+ * drives that no domain uses. xl's block script makes such a device first and tells xenstore of it
+ * afterwards: as long as any script runs, nothing is released. */
 #include "base/file.h"
 #include "host/xen/loops.h"
 #include "host/xen/xen.h"
@@ -8,13 +8,27 @@
 
 enum { RELEASE_LIMIT = 10000 /* ms */ };
 
-static char *volumes_folder(const struct xen_host *xen, struct arena *arena)
+/* Loop devices on what lies in a folder of ours. */
+static void loops_below(struct arena *arena, const char *path, struct list *loops)
 {
-	char *whole =
-		xen->state_dir ? realpath(arena_format(arena, "%s/volumes", xen->state_dir), NULL) : NULL;
-	char *folder = arena_text(arena, whole);
+	char *whole = realpath(path, NULL);
+	struct list below = {0};
+	if (whole)
+		loops_read(arena, "", &below);
+	loops_keep(&below, arena_text(arena, whole), NULL);
+	for (uint32_t i = 0; i < below.count; i++)
+		list_add(arena, loops, below.item[i]);
 	free(whole);
-	return folder;
+}
+
+/* Guests' disks are volumes and config drives. */
+static void loops_of_ours(const struct xen_host *xen, struct arena *arena, struct list *loops)
+{
+	if (!xen->state_dir)
+		return;
+	loops_below(arena, arena_format(arena, "%s/volumes", xen->state_dir), loops);
+	loops_below(arena, arena_format(arena, "%s/config", xen->state_dir), loops);
+	loops_below(arena, arena_format(arena, "%s/config/%s", xen->run_dir, xen->owner), loops);
 }
 
 bool xen_sweep(struct host *host, const struct have *have, struct report *report)
@@ -22,10 +36,8 @@ bool xen_sweep(struct host *host, const struct have *have, struct report *report
 	struct xen_host *xen = (struct xen_host *)host;
 	ARENA_SCOPED arena = arena_new();
 	struct list loops = {0}, listed, domids = {0};
-	const char *folder = volumes_folder(xen, arena), *error;
-	if (folder)
-		loops_read(arena, "", &loops);
-	loops_keep(&loops, folder, NULL);
+	const char *error;
+	loops_of_ours(xen, arena, &loops);
 	for (uint32_t i = 0; i < have->found->domains.count; i++) {
 		struct HaveDomain *domain = have->found->domains.item[i];
 		if (KNOWN(domain, HaveDomain, domid))
