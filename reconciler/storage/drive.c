@@ -307,8 +307,11 @@ static bool begin_create(struct work *work, const struct action *action)
 	work->drive.part = arena_format(work->arena, "%s/.%s%s", folder, name, part_ending);
 	work->drive.stage = arena_format(work->arena, "%s/.%s%s",
 		folder_path(work->arena, work->real, FOLDER_RUN), action->uid, stage_ending);
-	if (access(work->drive.path, F_OK) == 0)
-		return link_make(work);
+	struct stat there;
+	if (lstat(work->drive.path, &there) == 0)
+		return S_ISREG(there.st_mode) ? link_make(work)
+					      : work_fail(work, OUTCOME_TERMINAL, "remove it",
+							"%s is no regular file", work->drive.path);
 	if (!stage_make(work, config)) {
 		abandon(work);
 		return false;

@@ -9,12 +9,11 @@
 enum { ANSWER_READ = 1024, WORDS_KEPT = 200 };
 
 /* Printable, on one line; what was longer than is read says so. */
-static const char *words_of(struct arena *arena, const char *text)
+static const char *words_of(struct arena *arena, const char *text, bool cut)
 {
 	BUFFER_SCOPED words = {0};
-	const size_t size = strlen(text);
-	buffer_escaped(&words, text, size, WORDS_KEPT);
-	if (size > ANSWER_READ)
+	buffer_escaped(&words, text, strlen(text), WORDS_KEPT);
+	if (cut)
 		buffer_text(&words, " (more than 1024 bytes)");
 	return arena_text(arena, buffer_string(&words));
 }
@@ -22,14 +21,15 @@ static const char *words_of(struct arena *arena, const char *text)
 static struct answer judge(struct arena *arena, const char *text)
 {
 	static const char error[] = "error:";
+	const bool cut = strlen(text) > ANSWER_READ;
 	if (strcmp(text, "done") == 0)
 		return (struct answer){.answer = config_answer_done};
 	if (text_starts(text, error)) {
 		text += strlen(error);
 		text += strspn(text, " ");
-		return (struct answer){.answer = config_answer_error, .words = words_of(arena, text)};
+		return (struct answer){.answer = config_answer_error, .words = words_of(arena, text, cut)};
 	}
-	return (struct answer){.answer = config_answer_unclear, .words = words_of(arena, text)};
+	return (struct answer){.answer = config_answer_unclear, .words = words_of(arena, text, cut)};
 }
 
 struct answer answer_read(struct store *store, struct arena *arena, int64_t domid, bool scene)
