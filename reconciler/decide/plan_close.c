@@ -66,7 +66,7 @@ static bool is_ours(
 	return wanted && strcmp(planner->options->only, wanted->object->text) == 0;
 }
 
-/* The change of this volume: the one that it has already, or a new one. */
+/* The change of this volume: the one that it has already, or that its domain has; or a new one. */
 static struct change *change_of(
 	struct planner *planner, const struct HaveVolume *volume, const struct wanted_volume *wanted)
 {
@@ -74,7 +74,8 @@ static struct change *change_of(
 		arena_format(planner->arena, "Volume/%s", volume->name ? volume->name : volume->uid);
 	for (uint32_t i = 0; i < planner->plan->changes.count; i++) {
 		struct change *change = planner->plan->changes.item[i];
-		if (text_equal(change->object, object))
+		if (text_equal(change->object, object) ||
+			(wanted && wanted->vdev && text_equal(change->object, wanted->object->text)))
 			return change;
 	}
 	struct change *change = change_add(
