@@ -329,7 +329,9 @@ enum condition_kind status_explanation(const struct object_status *status)
 	static const enum condition_kind order[] = {CONDITION_SUSPENDED, CONDITION_BASE_CHANGED,
 		CONDITION_BLOCKED, CONDITION_RESTART_REQUIRED, CONDITION_STALLED};
 
-	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+	/* what its guest complains of has a name of its own */
+	const bool failed = status->change && status->change->failed;
+	for (size_t i = 0; i < (failed ? 1 : sizeof order / sizeof *order); i++)
 		if (status->conditions[order[i]].status == TRUTH_TRUE)
 			return order[i];
 	return CONDITION_READY;

@@ -176,6 +176,15 @@ static bool needs_drive(const struct standing *at)
 	return is_scene(at->config) ? !at->delivered : !(is_taken_away(at->config) && at->delivered);
 }
 
+/* All but the one that is needed; where it is not known which that is, none. */
+static void shred_others(struct planner *planner, struct change *change, const struct wanted_domain *domain,
+	const struct standing *at, struct draft *after)
+{
+	if (needs_drive(at) && !at->content)
+		return;
+	draft_shred(planner, change, domain->uid, domain->name, needs_drive(at) ? at->content : NULL, after);
+}
+
 bool config_in_cfg(struct planner *planner, const struct wanted_domain *domain)
 {
 	if (!domain->config || is_scene(domain->config))
@@ -247,7 +256,7 @@ void draft_delivery(struct planner *planner, struct change *change, const struct
 	if (!domain->config)
 		return;
 	const struct standing at = standing_of(planner, domain, NULL);
-	draft_shred(planner, change, domain->uid, domain->name, needs_drive(&at) ? at.content : NULL, after);
+	shred_others(planner, change, domain, &at, after);
 	if (at.delivered)
 		return;
 	struct draft *last = after;
@@ -351,6 +360,5 @@ void plan_config_running(struct planner *planner, struct change *change, const s
 		draft_remove(planner, change, domain->uid, domain->name, domain, NULL,
 			draft_device(planner, change, verb_disk_detach, domain, have, NULL));
 	else if (!there)
-		draft_shred(planner, change, domain->uid, domain->name, needs_drive(&at) ? at.content : NULL,
-			NULL);
+		shred_others(planner, change, domain, &at, NULL);
 }

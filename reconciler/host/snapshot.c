@@ -49,6 +49,7 @@ static void storage_observe(struct storage *storage, const struct want *want, st
 	(void)want;
 	share_list(have, Observation_volumes, found);
 	share_list(have, Observation_images, found);
+	share_list(have, Observation_drives, found);
 	have->storage_known = KNOWN(found, Observation, volumes);
 }
 
