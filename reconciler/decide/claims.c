@@ -261,7 +261,9 @@ static const char *unseen_holder(
 		return NULL;
 	for (uint32_t i = 0; i < planner->undescribed.count; i++) {
 		const struct HaveDomain *other = planner->undescribed.item[i];
-		if (owns_domain(planner, other) && strcmp(other->uuid, domain->uid) != 0)
+		/* the same guest under another uid is stopped before this one is created */
+		if (owns_domain(planner, other) && strcmp(other->uuid, domain->uid) != 0 &&
+			other != former_of(planner, domain))
 			return arena_format(planner->arena,
 				"disk %s: %s may have volume %s, its disks are not known", disk->disk->vdev,
 				other->name ? other->name : other->uuid, disk->volume->name);
