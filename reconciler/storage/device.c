@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { WORD_LIMIT = 4096, PARTS = 256 };
+enum { WORD_LIMIT = 4096, PARTS = 256, WAITS = 20 /* tenths of a second */ };
 
 static void dir_drop(DIR **dir)
 {
@@ -263,6 +263,22 @@ const char *device_use(struct arena *arena, const struct device_at *device, int6
 	if (!use && is_claimed(device->path))
 		use = "the kernel has claimed it (it may be mounted in another name space)";
 	return use;
+}
+
+enum unused device_unused(struct layer_job *job, const struct device_at *device, int64_t server)
+{
+	static const char *const wait[] = {"sleep", "0.1", NULL};
+	const char *use = device_use(job->arena, device, server);
+	if (!use)
+		return UNUSED;
+	if (job->waits++ < WAITS) {
+		job->argv = wait;
+		job->environment = NULL;
+		return UNUSED_PERHAPS;
+	}
+	layer_fail(
+		job, false, "it is closed when that has ended", "%s cannot be closed: %s", device->path, use);
+	return USED;
 }
 
 int64_t device_size(int fd)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { SECTOR = 512 };
+enum { SYNCING = 1 }; /* layer_job.stage of closing: before, its users are waited for */
 
 static const char *mark_of(const struct layer_job *job)
 {
@@ -78,7 +79,7 @@ static bool stale_release(struct layer_job *job)
 	return !loop || (is_free(job, loop) && unbind(job, loop));
 }
 
-int looped_below(struct layer_job *job)
+int looped_below(struct layer_job *job, bool writes)
 {
 	struct stat status;
 	const char *path = job->below.path;
@@ -86,8 +87,7 @@ int looped_below(struct layer_job *job)
 		layer_fail(job, false, NULL, "what is below is not there");
 		return -1;
 	}
-	FD_SCOPED fd =
-		open(path, (job->below.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	FD_SCOPED fd = open(path, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &status) < 0) {
 		layer_fail(job, false, NULL, "%s: %s", path, strerror(errno));
 		return -1;
@@ -104,7 +104,7 @@ bool looped_open(struct layer_job *job, uint64_t offset, uint64_t size)
 	const char *below = job->below.path;
 	if (!stale_release(job))
 		return false;
-	FD_SCOPED file = looped_below(job);
+	FD_SCOPED file = looped_below(job, !job->below.read_only);
 	if (file < 0)
 		return false;
 	const struct loop_wish wish = {.file = file,
@@ -129,18 +129,25 @@ bool looped_open(struct layer_job *job, uint64_t offset, uint64_t size)
 				    loop->device, below, loop->size, expected);
 }
 
-bool looped_close(struct layer_job *job)
+/* Goes on with sync(1) as soon as nobody uses it. */
+static bool sync_unused(struct layer_job *job, const struct loop *loop)
 {
-	const struct loop *loop = bound(job, false);
-	if (!loop)
-		return true;
-	if (!is_free(job, loop))
-		return false;
+	const struct device_at device = {job->root, loop->device, loop->id};
+	const enum unused unused = device_unused(job, &device, 0);
+	if (unused != UNUSED)
+		return unused == UNUSED_PERHAPS;
 	const char **argv = arena_array(job->arena, const char *, 3);
 	argv[0] = "sync";
 	argv[1] = loop->device;
 	job->argv = argv;
+	job->stage = SYNCING;
 	return true;
+}
+
+bool looped_close(struct layer_job *job)
+{
+	const struct loop *loop = bound(job, false);
+	return !loop || sync_unused(job, loop);
 }
 
 bool looped_closed(struct layer_job *job)
@@ -148,6 +155,8 @@ bool looped_closed(struct layer_job *job)
 	const struct loop *loop = bound(job, false);
 	if (!loop)
 		return true;
+	if (job->stage != SYNCING)
+		return sync_unused(job, loop);
 	/* time has passed since its users were looked for */
 	if (!is_free(job, loop) || !unbind(job, loop))
 		return false;

@@ -16,5 +16,6 @@ bool looped_close(struct layer_job *);
 bool looped_closed(struct layer_job *);
 /* layer_driver.give. */
 void looped_give(struct layer_job *, struct link *);
-/* Opens what is below, and makes sure that it is what job->below says. -1: job->error. */
-int looped_below(struct layer_job *);
+/* Opens what is below, and makes sure that it is what job->below says. A device that was open for writing is
+ * looked at by udev afterwards: who only reads says so. -1: job->error. */
+int looped_below(struct layer_job *, bool writes);

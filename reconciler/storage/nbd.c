@@ -8,7 +8,8 @@
  *           binding    the program, and then looks, until the kernel says who serves the device and how large
  *                      it is
  *           undoing    it is not as large as it should be: unbound again
- *   close   syncing    what was written goes to the server
+ *   close   looking    who has it open for a moment only is waited for
+ *           syncing    what was written goes to the server
  *           releasing  qemu-nbd -d, and then looks, until device and server are gone
  *
  * Which device is free is decided under a lock of ours, and by the kernel in the end: whoever comes second is
@@ -25,7 +26,7 @@
 #include <sys/file.h>
 
 static const char key[] = "nbd";
-enum progress { ENDING = 1, RELEASING, LOADING, BINDING, UNDOING, SYNCING };
+enum progress { ENDING = 1, RELEASING, LOADING, BINDING, UNDOING, LOOKING, SYNCING };
 enum { WAITS = 100, SECTOR = 512 };
 static const char pause_text[] = "0.1"; /* seconds, up to WAITS of them */
 /* A qemu-nbd whose device somebody else takes at the same moment was seen to hang. */
@@ -401,6 +402,19 @@ static void failed(struct layer_job *job)
 
 /* Closing. */
 
+static bool close_look(struct layer_job *job, const struct served *served)
+{
+	const struct device_at device = {job->root, served->device, served->id};
+	const enum unused unused =
+		device_unused(job, &device, server_process(job->arena, job->root, served->task));
+	job->stage = LOOKING;
+	if (unused != UNUSED)
+		return unused == UNUSED_PERHAPS;
+	job->stage = SYNCING;
+	run(job, "sync", served->device, NULL);
+	return true;
+}
+
 static bool close_begin(struct layer_job *job)
 {
 	const struct served *served = bound(job, false);
@@ -409,21 +423,18 @@ static bool close_begin(struct layer_job *job)
 	if (!lock(job, served))
 		return job->error ? false
 				  : layer_fail(job, false, NULL, "%s is being worked on", served->device);
-	if (!is_unused(job, served))
-		return false;
-	job->stage = SYNCING;
-	run(job, "sync", served->device, NULL);
-	return true;
+	return close_look(job, served);
 }
 
 static bool close_end(struct layer_job *job)
 {
-	if (job->stage == SYNCING) {
-		/* time has passed since its users were looked for */
-		const struct served *served = bound(job, false);
-		return !served || release(job, served);
-	}
-	return job->stage != RELEASING || release_end(job);
+	if (job->stage == RELEASING)
+		return release_end(job);
+	const struct served *served = bound(job, false);
+	if (!served)
+		return true;
+	/* after syncing, time has passed since its users were looked for */
+	return job->stage == LOOKING ? close_look(job, served) : release(job, served);
 }
 
 static void give(struct layer_job *job, struct link *link)

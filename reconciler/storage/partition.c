@@ -77,7 +77,7 @@ static bool find(struct layer_job *job, int fd, int64_t number, uint64_t *offset
 static bool open_begin(struct layer_job *job)
 {
 	uint64_t offset = 0, size = 0;
-	FD_SCOPED fd = looped_below(job);
+	FD_SCOPED fd = looped_below(job, false);
 	return fd >= 0 && find(job, fd, job->want->partition->number, &offset, &size) &&
 	       looped_open(job, offset, size);
 }

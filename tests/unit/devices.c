@@ -7,6 +7,7 @@
 #include "storage/storage.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 
 enum { SECTOR = 512, SIZE = 16 << 20 };
 static char uid[37]; /* of this process alone: tests run side by side, and loop devices are the host's */
@@ -344,6 +345,31 @@ Test(devices, what_is_in_use_is_not_closed)
 	close(fd);
 	expect_done(close_layer(volume, 1));
 	cr_expect_eq(loops_of_ours(), 0);
+}
+
+Test(devices, who_looks_for_a_moment_is_waited_for)
+{
+	struct wanted_volume *volume = volume_make();
+	add_file(volume, disk_format_raw);
+	add_loop(volume, 0);
+	if (!may_loop())
+		return;
+	expect_done(create(volume, 0));
+	const struct link *link = expect_done(open_layer(volume, 1));
+	int ready[2];
+	cr_assert_eq(pipe(ready), 0);
+	const pid_t child = fork();
+	if (child == 0) {
+		const int fd = open(link->path, O_RDONLY | O_CLOEXEC);
+		(void)!write(ready[1], "", fd >= 0);
+		usleep(300000);
+		_exit(0);
+	}
+	char byte;
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	expect_done(close_layer(volume, 1));
+	cr_expect_eq(loops_of_ours(), 0);
+	cr_expect_eq(waitpid(child, NULL, 0), child);
 }
 
 Test(devices, a_partition_is_found_in_the_table_and_shown)
