@@ -154,6 +154,7 @@ enum exit_code session_open(struct session *session, bool writes)
 				.owner = session->owner,
 				.nbd = &session->settings->nbdDevices,
 				.devices = &session->settings->policy->blockDevices,
+				.hlfs_dir = session->settings->hlfsDir,
 				.runner = session->runner,
 			},
 			session->report);

@@ -222,6 +222,37 @@ static bool is_lvm(const char *text)
 	return *text && !strchr("+-", *text) && whole(text, WORD, "_.+-", 1, 63);
 }
 
+static bool is_hlfs_uri(const char *text)
+{
+	static const char local[] = "local://", hdfs[] = "hdfs://";
+	if (strnlen(text, 121) > 120)
+		return false;
+	if (strncmp(text, local, sizeof(local) - 1) == 0)
+		text += sizeof(local) - 1;
+	else if (strncmp(text, hdfs, sizeof(hdfs) - 1) == 0) {
+		text += sizeof(hdfs) - 1;
+		size_t host = span(text, WORD, ".-");
+		if (memchr(text, '_', host))
+			return false;
+		text += host;
+		if (host && *text == ':') {
+			size_t port = span(text + 1, DIGIT, "");
+			if (port < 1 || port > 5)
+				return false;
+			text += 1 + port;
+		}
+	} else
+		return false;
+	int names = 0;
+	for (; *text == '/'; names++) {
+		size_t size = span(text + 1, WORD, "_.+-");
+		if (!size)
+			return false;
+		text += 1 + size;
+	}
+	return !*text && names >= 2;
+}
+
 #define FORMAT(NAME, PATTERN, EXPECTED)                                                                      \
 	const struct format format_##NAME = {                                                                \
 		.name = #NAME, .pattern = PATTERN, .expected = EXPECTED, .is = is_##NAME};

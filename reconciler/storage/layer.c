@@ -6,9 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct layer_driver *const layers[] = {
-	&layer_image, &layer_overlay, &layer_file, &layer_block, &layer_loop, &layer_partition, &layer_nbd,
-	&layer_filesystem};
+static const struct layer_driver *const layers[] = {&layer_image, &layer_overlay, &layer_file, &layer_block,
+	&layer_loop, &layer_partition, &layer_nbd, &layer_filesystem, &layer_lvm};
 
 const struct layer_driver *layer_find(const char *key)
 {

@@ -20,6 +20,7 @@ struct layer_job {
 	const struct texts *nbd;           /* devices that may be used; none: all */
 	const struct texts *devices;       /* beneath which a block device must lie */
 	const char *root;                  /* before /sys, /proc and /dev: "" but in tests */
+	const char *hlfs_dir;              /* where the tools of HLFS are; NULL: nowhere */
 	const char *folder;                /* the volume's folder (or the place from below) */
 	uint32_t index;                    /* in the chain, from 0 */
 	const struct LayerFound *recorded; /* its row of the label; NULL before there is one */
@@ -32,9 +33,9 @@ struct layer_job {
 	const char *temporary;          /* what it makes, renamed to `path` after success */
 	int lock;                       /* held until the step has ended; -1 */
 	unsigned tries;                 /* of this step, so far */
-	unsigned programs;              /* of this try that have succeeded, so far */
 	const struct run_result *ran;   /* in `end`, `again`, `failed`: the program that has ended; or NULL */
 	unsigned stage, waits;          /* of this step, for its driver: 0 whenever it begins */
+	const void *kept;               /* likewise: NULL then */
 
 	const char *error, *hint; /* set on failure, by layer_fail */
 	bool terminal;            /* beside error: the same again would fail again */

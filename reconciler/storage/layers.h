@@ -2,5 +2,5 @@
 #pragma once
 #include "storage/layer.h"
 
-extern const struct layer_driver layer_image, layer_overlay, layer_file, layer_block, layer_loop, layer_partition,
-	layer_nbd, layer_filesystem;
+extern const struct layer_driver layer_image, layer_overlay, layer_file, layer_block, layer_loop,
+	layer_partition, layer_nbd, layer_filesystem, layer_lvm;

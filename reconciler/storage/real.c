@@ -276,6 +276,7 @@ struct storage *storage_real(const struct storage_options *options, struct repor
 		.image_dir = arena_text(arena, options->image_dir),
 		.owner = arena_text(arena, options->owner),
 		.root = options->root ? arena_text(arena, options->root) : "",
+		.hlfs_dir = arena_text(arena, options->hlfs_dir),
 		.runner = options->runner,
 	};
 	real->nbd = texts_copy(arena, options->nbd);

@@ -50,7 +50,6 @@ static bool go_on(struct work *work, const struct run_result *ran)
 
 bool work_step_end(struct work *work)
 {
-	work->job.programs++;
 	return go_on(work, child_result(work->child));
 }
 
@@ -58,8 +57,8 @@ bool work_step_begin(struct work *work)
 {
 	struct layer_job *job = &work->job;
 	job->argv = NULL;
-	job->programs = 0;
 	job->stage = job->waits = 0;
+	job->kept = NULL;
 	job->tries++;
 	if (!work->step->begin(job)) {
 		work_step_abandon(work);

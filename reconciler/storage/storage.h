@@ -41,6 +41,7 @@ struct storage_options {
 	const struct texts *nbd;     /* /dev/nbdN that may be used; NULL or none: all */
 	const struct texts *devices; /* block devices, or folders of them, that may be used; NULL: none */
 	const char *root;            /* stands before /sys, /proc and /dev; NULL: nothing does. For tests */
+	const char *hlfs_dir;        /* where the tools of HLFS are; NULL: nowhere */
 	struct runner *runner;       /* of the children; must outlive it */
 };
 /* Real layers below the state folder. NULL and a diagnostic if that cannot be used. Makes no folder before

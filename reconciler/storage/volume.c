@@ -50,6 +50,7 @@ struct layer_job volume_job(struct arena *arena, const struct real *real, const 
 		.nbd = &real->nbd,
 		.devices = &real->devices,
 		.root = real->root,
+		.hlfs_dir = real->hlfs_dir,
 		.folder = below->place ? below->place : volume_folder(arena, real, uid),
 		.index = index,
 		.found = type_new(arena, &type_LayerFound),

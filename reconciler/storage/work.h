@@ -8,7 +8,7 @@ struct real {
 	struct storage storage;
 	struct arena *arena;                                 /* of the texts here */
 	const char *state_dir, *run_dir, *image_dir, *owner; /* as in struct storage_options */
-	const char *root;
+	const char *root, *hlfs_dir;
 	struct texts nbd, devices;
 	struct runner *runner;
 	struct work *first; /* begun and not yet reaped, in the order of beginning */

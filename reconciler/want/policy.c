@@ -222,12 +222,43 @@ static void check_export(struct loading *loading, struct loaded *loaded, const s
 		check_path(loading, loaded, nbd->at[NbdLayer_uri], "nbd", socket + strlen(key), NULL);
 }
 
+/* A group is the folder of its volumes: /dev/GROUP. */
+static void check_group(struct loading *loading, struct loaded *loaded, const struct LvmLayer *lvm)
+{
+	if (!SET(lvm, LvmLayer, group))
+		return;
+	const char *path = arena_format(loading->arena, "/dev/%s", lvm->group);
+	if (policy_climbs(path) || !is_beneath_any(path, &loading->options->host->policy->blockDevices))
+		object_error(loading, loaded, lvm->at[LvmLayer_group],
+			"the Host's policy.blockDevices lists those that are, as /dev/GROUP",
+			"lvm: group %s is not allowed on this host", lvm->group);
+}
+
+/* A local volume is a folder of this host; what an HDFS holds is that one's business, and what stands there
+ * already is never touched. */
+static void check_hlfs(struct loading *loading, struct loaded *loaded, const struct HlfsLayer *hlfs)
+{
+	static const char local[] = "local://";
+	const struct mark *at = hlfs->at[HlfsLayer_uri];
+	if (!SET(hlfs, HlfsLayer, uri))
+		return;
+	if (text_starts(hlfs->uri, local))
+		check_path(loading, loaded, at, "hlfs", hlfs->uri + sizeof(local) - 1, NULL);
+	else if (policy_climbs(hlfs->uri))
+		object_error(
+			loading, loaded, at, "write where it leads", "hlfs: '..' is not allowed in a uri");
+}
+
 void policy_check_chain(struct loading *loading, struct loaded *loaded, const struct list *chain)
 {
 	for (uint32_t i = 0; i < chain->count; i++) {
 		const struct Layer *layer = chain->item[i];
 		if (SET(layer, Layer, block))
 			check_device(loading, loaded, layer->block);
+		if (SET(layer, Layer, lvm))
+			check_group(loading, loaded, layer->lvm);
+		if (SET(layer, Layer, hlfs))
+			check_hlfs(loading, loaded, layer->hlfs);
 		if (SET(layer, Layer, nbd))
 			check_export(loading, loaded, layer->nbd);
 	}

@@ -26,13 +26,16 @@ static char *without_folder(struct arena *arena, const char *text)
 	return arena_text(arena, buffer_string(&out));
 }
 
-/* What loading a path says. */
-static char *diagnostics_of(struct arena *arena, const char *path, bool references_warn, bool *has_errors)
+/* What loading a path says, on a host whose policy allows these files (NULL: none). */
+static char *diagnostics_of(struct arena *arena, const char *path, const struct texts *files,
+	bool references_warn, bool *has_errors)
 {
 	REPORT_SCOPED report = report_new();
 	ARENA_SCOPED settings = arena_new();
 	struct HostSpec *host = host_settings(settings, NULL, report);
 	cr_assert_not_null(host);
+	if (files)
+		host->policy->files = *files;
 	struct load_options options = {.away = true,
 		.paths = &path,
 		.path_count = 1,
@@ -57,7 +60,7 @@ static void one_is_refused(const char *path)
 {
 	ARENA_SCOPED arena = arena_new();
 	bool has_errors;
-	char *said = diagnostics_of(arena, path, true, &has_errors);
+	char *said = diagnostics_of(arena, path, NULL, true, &has_errors);
 	char *expected_path =
 		arena_format(arena, "%.*s.expected", (int)(strlen(path) - strlen(".yaml")), path);
 	if (is_update())
@@ -81,13 +84,15 @@ Test(bad, each_is_refused_in_the_words_that_are_expected)
 
 Test(good, each_loads_without_a_word)
 {
+	const char *folders[] = {"/srv"};
+	const struct texts files = {.item = folders, .count = 1};
 	glob_t paths;
 	cr_assert_eq(glob("tests/good/*.yaml", 0, NULL, &paths), 0);
 	cr_assert_gt(paths.gl_pathc, 0);
 	for (size_t i = 0; i < paths.gl_pathc; i++) {
 		ARENA_SCOPED arena = arena_new();
 		bool has_errors;
-		cr_expect_str_eq(diagnostics_of(arena, paths.gl_pathv[i], false, &has_errors), "");
+		cr_expect_str_eq(diagnostics_of(arena, paths.gl_pathv[i], &files, false, &has_errors), "");
 	}
 	globfree(&paths);
 }

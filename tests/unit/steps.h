@@ -11,9 +11,11 @@ static inline bool step_try(struct layer_job *job, const struct layer_step *step
 	job->error = job->hint = NULL;
 	job->argv = NULL;
 	job->ran = NULL;
-	job->programs = 0;
+	job->stage = 0;
+	job->kept = NULL;
 	job->tries++;
 	bool good = step->begin(job);
+	const bool programs = job->argv != NULL;
 	while (good && job->argv) {
 		struct child *child;
 		struct runner *runner = runner_new();
@@ -27,12 +29,11 @@ static inline bool step_try(struct layer_job *job, const struct layer_step *step
 		job->ran = ran;
 		if (!ran->started || ran->signaled || ran->status != 0)
 			return false;
-		job->programs++;
 		job->argv = NULL;
 		good = !step->end || step->end(job);
 		job->ran = NULL;
 	}
-	if (good && !job->programs && step->end)
+	if (good && !programs && step->end)
 		good = step->end(job);
 	return good;
 }
