@@ -16,6 +16,7 @@ import jsonschema
 import yaml
 
 
+MOST_NODES = 100000
 LOOSE = 0.5  # what no field takes: neither text nor integer nor boolean
 
 
@@ -52,6 +53,16 @@ Loader.add_constructor("tag:yaml.org,2002:int", integer)
 Loader.add_constructor("tag:yaml.org,2002:map", lambda loader, node: mapping(loader, node, deep=True))
 
 
+def nodes(value, counted):
+    """How many nodes a document has with its aliases followed; each shared part is counted once and added often."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in counted:
+        inside = value.values() if isinstance(value, dict) else value
+        counted[id(value)] = 1 + sum(nodes(item, counted) for item in inside)
+    return counted[id(value)]
+
+
 def verdict(validator, path):
     """The first complaint about a file, or None."""
     try:
@@ -61,6 +72,9 @@ def verdict(validator, path):
     if path.stat().st_size == 0:
         return "empty file"
     for document in documents:
+        # the complaint would quote it, with every alias followed
+        if nodes(document, {}) > MOST_NODES:
+            return "too large with its aliases followed"
         error = jsonschema.exceptions.best_match(validator.iter_errors(document))
         if error:
             return f"{error.json_path}: {error.message[:200]}"
