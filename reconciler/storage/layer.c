@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 static const struct layer_driver *const layers[] = {&layer_image, &layer_overlay, &layer_file, &layer_block,
-	&layer_loop, &layer_partition, &layer_nbd, &layer_filesystem, &layer_lvm};
+	&layer_loop, &layer_partition, &layer_nbd, &layer_filesystem, &layer_lvm, &layer_hlfs};
 
 const struct layer_driver *layer_find(const char *key)
 {

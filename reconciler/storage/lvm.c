@@ -34,12 +34,8 @@ static const char *name_of(const struct layer_job *job, const char *tail)
 /* "GROUP" or "GROUP/POOL": what a label keeps of it. */
 static const char *source_of(const struct layer_job *job)
 {
-	if (!job->want)
-		return job->recorded->source ? job->recorded->source : "";
-	const struct LvmLayer *want = job->want->lvm;
-	return KNOWN(want, LvmLayer, thinPool)
-		       ? arena_format(job->arena, "%s/%s", want->group, want->thinPool)
-		       : want->group;
+	const char *source = job->want ? layer_source(job->arena, job->want) : job->recorded->source;
+	return source ? source : "";
 }
 
 static const char *group_of(const struct layer_job *job)

@@ -182,6 +182,7 @@ static bool reap(struct storage *storage, struct finished *done)
 		done->arena = arena;
 		done->message = arena_text(arena, done->message);
 		done->hint = arena_text(arena, done->hint);
+		done->link.bind = NULL; /* whoever needs it finds it again from the label */
 		done->link.place = arena_text(arena, done->link.place);
 		done->link.path = arena_text(arena, done->link.path);
 		done->link.id = arena_text(arena, done->link.id);

@@ -52,7 +52,8 @@ static const char first_host[] = "{\"apiVersion\": \"xensteer/v1\", \"kind\": \"
 				 " \"sim\": {\"storage\": \"simulated\"}}";
 
 static const char settings_text[] =
-	"{apiVersion: xensteer/v1, kind: Host, spec: {parallelism: 3, deletions: {free: 1, percent: 20}}}\n";
+	"{apiVersion: xensteer/v1, kind: Host, spec: {parallelism: 3, deletions: {free: 1, percent: 20}, "
+	"policy: {blockDevices: [/dev/vg0, /dev/vg1]}}}\n";
 
 static void open_host(struct machine *machine, const char *text)
 {
