@@ -44,14 +44,23 @@ static char *word_read(struct arena *arena, const char *path)
 	return word;
 }
 
+/* "43:0", or "2b:0" in base 16, and nothing behind it. */
+static bool numbers_parse(const char *text, int base, dev_t *device)
+{
+	char *colon, *end;
+	if (!text || !*text)
+		return false;
+	const unsigned long high = strtoul(text, &colon, base);
+	if (*colon != ':' || !colon[1])
+		return false;
+	const unsigned long low = strtoul(colon + 1, &end, base);
+	*device = makedev((unsigned)high, (unsigned)low);
+	return !*end;
+}
+
 static bool id_parse(const char *id, dev_t *device)
 {
-	unsigned high, low;
-	char rest;
-	if (!id || sscanf(id, "b:%u:%u%c", &high, &low, &rest) != 2)
-		return false;
-	*device = makedev(high, low);
-	return true;
+	return id && text_starts(id, "b:") && numbers_parse(id + strlen("b:"), 10, device);
 }
 
 /* The device and its partitions, which the kernel may have found in it. */
@@ -80,14 +89,13 @@ static bool parts_find(struct arena *arena, const struct device_at *device, stru
 	part_add(parts, whole, folder);
 	DIR_SCOPED dir = opendir(folder);
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		unsigned high, low;
-		const char *part = arena_format(arena, "%s/%s", folder, entry->d_name), *number;
+		const char *part = arena_format(arena, "%s/%s", folder, entry->d_name);
 		struct stat status;
+		dev_t number;
 		if (entry->d_name[0] == '.' || stat(arena_format(arena, "%s/partition", part), &status) < 0 ||
-			!(number = word_read(arena, arena_format(arena, "%s/dev", part))) ||
-			sscanf(number, "%u:%u", &high, &low) != 2)
+			!numbers_parse(word_read(arena, arena_format(arena, "%s/dev", part)), 10, &number))
 			continue;
-		part_add(parts, makedev(high, low), part);
+		part_add(parts, number, part);
 	}
 	return true;
 }
@@ -144,7 +152,7 @@ static const char *each_line(struct arena *arena, const char *path, const struct
 static const char *mounted(struct arena *arena, const struct parts *parts, char *line)
 {
 	char *end = strstr(line, " - "), *rest = line, *field[5];
-	unsigned high, low;
+	dev_t number;
 	if (!end)
 		return NULL;
 	*end = '\0';
@@ -154,7 +162,7 @@ static const char *mounted(struct arena *arena, const struct parts *parts, char 
 	char *behind = end + 3;
 	strsep(&behind, " "); /* the kind of filesystem */
 	char *source = behind ? strsep(&behind, " ") : NULL;
-	if ((sscanf(field[2], "%u:%u", &high, &low) == 2 && is_part(parts, makedev(high, low))) ||
+	if ((numbers_parse(field[2], 10, &number) && is_part(parts, number)) ||
 		(source && is_part_at(parts, source)))
 		return arena_format(arena, "it is mounted on %s", field[4]);
 	return NULL;
@@ -182,14 +190,15 @@ static const char *backend(struct arena *arena, const char *root, const struct p
 	const char *folder = arena_format(arena, "%s/sys/bus/xen-backend/devices", root);
 	DIR_SCOPED dir = opendir(folder);
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		unsigned high, low, domid, vdev;
+		static const char kind[] = "vbd-";
+		dev_t device;
 		const char *number =
 			word_read(arena, arena_format(arena, "%s/%s/physical_device", folder, entry->d_name));
-		if (!number || sscanf(number, "%x:%x", &high, &low) != 2 ||
-			!is_part(parts, makedev(high, low)))
+		if (!numbers_parse(number, 16, &device) || !is_part(parts, device))
 			continue;
-		if (sscanf(entry->d_name, "vbd-%u-%u", &domid, &vdev) == 2)
-			return arena_format(arena, "it is a disk of the guest with domid %u", domid);
+		if (text_starts(entry->d_name, kind))
+			return arena_format(arena, "it is a disk of the guest with domid %lu",
+				strtoul(entry->d_name + strlen(kind), NULL, 10));
 		return arena_format(arena, "it is a disk of a guest (%s)", entry->d_name);
 	}
 	return NULL;
