@@ -335,6 +335,92 @@ Test(decide, only_never_prunes_and_touches_one_object)
 	each_plan(only_does_no_more);
 }
 
+static bool is_held(const struct scene *scene, const struct HaveVolume *volume)
+{
+	for (uint32_t i = 0; i < scene->have->found->domains.count; i++) {
+		const struct HaveDomain *domain = scene->have->found->domains.item[i];
+		if (!domain->spec || !KNOWN(domain->spec, DomainSpec, disks))
+			return true;
+		for (uint32_t k = 0; k < domain->spec->disks.count; k++) {
+			const struct Disk *disk = domain->spec->disks.item[k];
+			for (uint32_t l = 0; l < volume->chain.count; l++) {
+				const struct LayerFound *layer = volume->chain.item[l];
+				if (!text_equal(layer->layer, "image") && disk->target &&
+					text_equal(disk->target, layer->path))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+static bool was_given(const struct scene *scene, const char *source)
+{
+	for (uint32_t i = 0; i < scene->want->roots.count; i++) {
+		const struct source_root *root = scene->want->roots.item[i];
+		if (!root->is_file && text_equal(root->path, source))
+			return true;
+	}
+	return false;
+}
+
+static void collects_rightly(const struct scene *scene, const struct action *action)
+{
+	const struct HaveVolume *volume = action->have_volume;
+	cr_assert(action->verb == verb_volume_remove || action->verb == verb_volume_close, "%s: %s",
+		scene->name, action->text);
+	cr_assert_not_null(volume->label, "%s: %s", scene->name, action->text);
+	cr_expect_str_eq(volume->label->owner, "default", "%s: %s", scene->name, action->text);
+	cr_expect(was_given(scene, volume->label->source), "%s: %s, of other manifests", scene->name,
+		action->text);
+	cr_expect_not(volume->label->protect, "%s: %s, which is protected", scene->name, action->text);
+	cr_expect(KNOWN(volume, HaveVolume, state) && volume->state != volume_state_broken,
+		"%s: %s, which may be another", scene->name, action->text);
+	cr_expect_not(
+		want_names(scene->want, volume->uid), "%s: %s, which is wanted", scene->name, action->text);
+	cr_expect_null(
+		want_volume(scene->want, volume->uid), "%s: %s, which is wanted", scene->name, action->text);
+	cr_expect_not(is_held(scene, volume), "%s: %s, which a guest has", scene->name, action->text);
+}
+
+/* Whatever is asked for: all volumes that there are, with the consent that it takes. */
+static void collects_nothing_it_must_not(
+	const struct scene *scene, const struct plan *plan, const struct plan_options *options)
+{
+	const struct list *volumes = &scene->have->found->volumes;
+	const char **uids = arena_array(plan->arena, const char *, volumes->count);
+	struct collect_options all = {.leftovers = true, .uids = uids};
+	struct plan_options asked = {.collect = &all};
+	char digest[sizeof plan->digest];
+	(void)options;
+	for (uint32_t i = 0; i < volumes->count; i++)
+		uids[all.uid_count++] = ((const struct HaveVolume *)volumes->item[i])->uid;
+	PLAN_SCOPED seen = plan_make(scene->want, scene->have, &asked, scene->report);
+	strcpy(digest, seen->digest);
+	asked.consent = digest;
+	PLAN_SCOPED deleting = plan_make(scene->want, scene->have, &asked, scene->report);
+	for (uint32_t i = 0; i < deleting->actions.count; i++)
+		collects_rightly(scene, deleting->actions.item[i]);
+	cr_expect(scene->want->complete || !deleting->actions.count, "%s: the source is not whole",
+		scene->name);
+	for (uint32_t i = 0; i < deleting->garbage.count; i++) {
+		const struct garbage *garbage = deleting->garbage.item[i];
+		cr_expect(garbage->kept || scene->want->complete, "%s: %s may go", scene->name,
+			garbage->object);
+	}
+
+	static const struct collect_options nothing;
+	const struct plan_options looking = {.collect = &nothing};
+	PLAN_SCOPED list = plan_make(scene->want, scene->have, &looking, scene->report);
+	cr_expect_eq(list->changes.count, 0, "%s: nothing was asked for", scene->name);
+	cr_expect_eq(list->garbage.count, deleting->garbage.count, "%s", scene->name);
+}
+
+Test(decide, nothing_is_collected_that_must_not_be)
+{
+	each_plan(collects_nothing_it_must_not);
+}
+
 Test(decide, a_host_that_was_not_seen_is_left_alone)
 {
 	struct scene scene = scene_make("tests/golden/text-of-a-whole-host");

@@ -303,6 +303,25 @@ Test(storage, preallocation_reserves_the_space)
 	expect_state(volume_state_complete, NULL);
 }
 
+Test(storage, what_a_file_takes_is_found_and_not_written_down)
+{
+	expect_done(create(file_volume(4 << 20, disk_format_raw, preallocation_off), 0));
+	HAVE_SCOPED before = observe(storage);
+	const struct LayerFound *hole = found_one(before, volume_state_complete)->chain.item[0];
+	cr_expect(KNOWN(hole, LayerFound, allocated));
+	FD_SCOPED fd = open(raw, O_WRONLY | O_CLOEXEC);
+	static const char bytes[64 << 10] = "data";
+	cr_assert_eq(write(fd, bytes, sizeof bytes), (ssize_t)sizeof bytes);
+	cr_assert_eq(fsync(fd), 0);
+	HAVE_SCOPED after = observe(storage);
+	const struct LayerFound *filled = found_one(after, volume_state_complete)->chain.item[0];
+	cr_expect_geq(filled->allocated, hole->allocated + (int64_t)sizeof bytes);
+	cr_expect_eq(filled->allocated, status_of(raw).st_blocks * 512);
+	cr_expect_eq(filled->written, status_of(raw).st_mtim.tv_sec);
+	cr_expect_null(strstr(text_of(label), "allocated"));
+	cr_expect_null(strstr(text_of(label), "written"));
+}
+
 Test(storage, a_qcow2_file_has_its_virtual_size)
 {
 	struct finished done = create(file_volume(5368709120, disk_format_qcow2, preallocation_off), 0);
@@ -504,7 +523,7 @@ Test(storage, a_volume_of_an_image_alone_has_a_label)
 	KNOW(layer->image, ImageLayer, name, "debian");
 	image->sha256 = "0000000000000000000000000000000000000000000000000000000000000000";
 	expect_failed(create(volume, 0), OUTCOME_TRANSIENT, "was not checked yet");
-	expect_state(volume_state_partial, NULL);
+	expect_state(volume_state_partial, "holds no label");
 	image->sha256 = NULL;
 	struct finished done = create(volume, 0);
 	expect_done(done);
@@ -614,14 +633,14 @@ Test(storage, killed_before_the_label)
 	cr_expect_not(KNOWN(volume, HaveVolume, name));
 	cr_expect_not(KNOWN(volume, HaveVolume, label));
 	scratch_write(arena_format(arena, "%s/.volume.json.tmp", folder), "{\"own");
-	expect_state(volume_state_partial, NULL);
+	expect_state(volume_state_partial, "holds no label");
 	expect_done(create(overlay_volume(0), 1));
 	expect_state(volume_state_complete, NULL);
 	expect_done(remove_volume(uid));
 
 	cr_assert(file_folders(folder, 0700));
 	scratch_write(arena_format(arena, "%s/.0-file.raw.part", folder), "half");
-	expect_state(volume_state_partial, NULL);
+	expect_state(volume_state_partial, "holds no label");
 	expect_done(remove_volume(uid));
 	cr_expect_not(scratch_has(folder));
 }
