@@ -14,8 +14,8 @@ static char uid[37]; /* of this process alone: tests run side by side, and loop 
 static struct arena *arena;
 static struct runner *runner;
 static struct storage *storage;
-static struct texts devices; /* of the host's policy */
-static const char *state, *folder, *raw;
+static struct texts devices;                      /* of the host's policy */
+static const char *state, *folder, *raw, *theirs; /* a loop device that is not ours */
 
 static struct storage *storage_make(const char *root)
 {
@@ -58,7 +58,11 @@ static void loops_end(void)
 
 static void end(void)
 {
+	struct run_result result;
+	const char *const release[] = {"losetup", "-d", theirs, NULL};
 	loops_end();
+	if (theirs)
+		cr_expect(run_wait(arena, release, 10000, &result));
 	if (storage)
 		storage->driver->close(storage);
 	runner_free(runner);
@@ -314,7 +318,7 @@ Test(devices, a_loop_of_somebody_else_is_neither_taken_nor_touched)
 	struct run_result result;
 	const char *const argv[] = {"losetup", "--find", "--show", raw, NULL};
 	cr_assert(run_wait(arena, argv, 10000, &result));
-	const char *theirs = arena_copy(arena, result.output, strcspn(result.output, "\n"));
+	theirs = arena_copy(arena, result.output, strcspn(result.output, "\n"));
 	expect_state(volume_state_closed, 1);
 	const struct link *link = expect_done(open_layer(volume, 1));
 	cr_expect_str_neq(link->path, theirs);
@@ -325,8 +329,6 @@ Test(devices, a_loop_of_somebody_else_is_neither_taken_nor_touched)
 	for (uint32_t i = 0; i < loops.count; i++)
 		there |= text_equal(((struct loop *)loops.item[i])->device, theirs);
 	cr_expect(there);
-	const char *const release[] = {"losetup", "-d", theirs, NULL};
-	cr_assert(run_wait(arena, release, 10000, &result));
 }
 
 Test(devices, what_is_in_use_is_not_closed)
