@@ -258,14 +258,39 @@ Test(sim_storage, volumes_of_another_owner_are_not_listed)
 	cr_expect_not_null(have_volume(have, "u2"));
 }
 
-Test(sim_storage, what_cannot_be_simulated_is_said)
+static bool layer_do(struct simulated *sim, struct stored *stored, enum verb verb, uint32_t layer)
 {
-	SIMULATED sim = simulated_open(NULL);
+	struct action action = {.verb = verb,
+		.object = "Volume/web-1-xvda",
+		.uid = stored->volume.uid,
+		.volume = &stored->volume,
+		.label = &stored->label,
+		.image = &stored->image,
+		.layer = layer};
+	return simulated_run(sim, action);
+}
+
+Test(sim_storage, a_layer_that_binds_is_opened_on_what_is_there_and_closed)
+{
+	SIMULATED sim = simulated_open(HEAD "\"sim\":{\"storage\":\"simulated\",\"nbdDevices\":1}}");
 	struct stored *stored = stored_make(&sim);
 	struct Layer *nbd = arena_make(sim.arena, struct Layer);
 	KNOW(nbd, Layer, nbd, arena_make(sim.arena, struct NbdLayer));
 	list_add(sim.arena, &stored->volume.chain, nbd);
-	cr_expect_not(layer_create(&sim, stored, 0));
-	cr_expect_eq(sim.done.outcome, OUTCOME_TERMINAL);
-	cr_expect(strstr(sim.done.message, "cannot be simulated"), "%s", sim.done.message);
+	cr_expect_not(layer_do(&sim, stored, verb_volume_open, 2), "nothing is there to be bound");
+	cr_assert(layer_create(&sim, stored, 1));
+	cr_assert(layer_do(&sim, stored, verb_volume_open, 2), "%s", sim.done.message);
+	cr_expect_str_eq(sim.done.link.path, "/dev/nbd0");
+	cr_expect(sim.done.link.block);
+	{
+		HAVE_SCOPED have = look(&sim, NULL);
+		cr_expect_eq(have_volume(have, stored->volume.uid)->state, volume_state_complete);
+	}
+	cr_assert(layer_do(&sim, stored, verb_volume_close, 2));
+	HAVE_SCOPED have = look(&sim, NULL);
+	const struct HaveVolume *volume = have_volume(have, stored->volume.uid);
+	const struct LayerFound *top = volume->chain.item[2];
+	cr_expect_eq(volume->state, volume_state_closed);
+	cr_expect_not(top->open);
+	cr_expect_null(top->path);
 }

@@ -41,7 +41,7 @@ Test(dom0, mounts_lead_through_loops_to_their_files)
 		"22 1 0:20 / /proc rw,nosuid - proc proc rw\n"
 		"36 35 7:3 / /mnt/a\\040b rw,noatime master:1 - ext4 /dev/loop3 rw,errors=remount-ro\n"
 		"37 35 259:1 / /srv ro shared:2 - ext4 /dev/loop4p1 ro\n"
-		"38 35 7:9 / /gone rw - ext4 /dev/loop9 rw\n"
+		"38 35 7:9 / /gone rw - ext4 /dev/loop-that-is-gone rw\n"
 		"half a line\n");
 	scratch_write("root/proc/swaps",
 		arena_format(have->arena, "Filename\t\t\t\tType\t\tSize\n%s/swap\\040file file 1 0 -2\n",
