@@ -17,9 +17,9 @@ static const struct {
 	{EXIT_CHANGES, "`plan --detailed-exitcode`: there are changes."},
 	{EXIT_LEVEL, "`plan --fail-on`: the plan wants a change of that level."},
 	{EXIT_PARTLY, "`apply`, `gc`: some of it was done, some failed."},
-	{EXIT_BLOCKED,
-		"`apply`, `gc`: what is left needs your consent or a limit raised; with `--fail-pending` also what "
-		"waits for a restart."},
+	{EXIT_BLOCKED, "`apply`, `gc`: what is left needs your consent or a limit raised; with "
+		       "`--fail-pending` also what "
+		       "waits for a restart."},
 	{EXIT_NOT_READY, "`status --check`: not everything is Ready."},
 	{EXIT_USAGE, "The command line itself is wrong."},
 };
