@@ -58,13 +58,20 @@ static struct load_options options_of(const char **path)
 		.host_name = "dom0"};
 }
 
+/* Diagnostics point into the texts of their WANT. */
+static void forget(void)
+{
+	report_free(report);
+	report = report_new();
+	want_free(want);
+	want = NULL;
+}
+
 static const struct wanted_config *load(void)
 {
 	const char *path = "m";
 	const struct load_options options = options_of(&path);
-	report_free(report);
-	report = report_new();
-	want_free(want);
+	forget();
 	want = want_load(&options, report);
 	const struct wanted_domain *domain = want_domain(want, "web");
 	return domain ? domain->config : NULL;
@@ -265,7 +272,7 @@ Test(config, a_last_good_form_has_the_password_that_it_had)
 	cr_assert_not_null(want_domain(want, "web"));
 	const char *good = name_of(want_domain(want, "web")->config, "key");
 	for (int i = 0; i < 2; i++) {
-		want_free(want);
+		forget();
 		put("m/a.yaml",
 			"apiVersion: xensteer/v1\nkind: Domain\nmetadata: {name: web}\nspec: {memory: 1}\n",
 			0644);
@@ -288,7 +295,7 @@ Test(config, a_password_survives_further_rounds)
 		0644);
 	want = want_load_kept(&options, kept, report);
 	const char *good = name_of(want_domain(want, "web")->config, "key");
-	want_free(want);
+	forget();
 	put("m/b.yaml", "apiVersion: xensteer/v1\nkind: Image\nmetadata: {name: i}\nspec: {path: i}\n", 0644);
 	want = want_load_kept(&options, kept, report);
 	cr_assert_not_null(want_domain(want, "web"));
