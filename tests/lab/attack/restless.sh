@@ -127,7 +127,8 @@ ok "and nothing is left to do" within 30 settled
 sleep 1
 kill "$sampler"
 
-# The longest time that each guest was away while it was wanted (until "wanted" and from "unwanted" it need not be there), and beside
+# The longest time that each guest was away while it was wanted (until "wanted" and from "unwanted" it need not be there), counted from
+# the last blow, and beside
 # it the longest that one making of it anew took, by the daemon's own log: check, destroy, configure, create.
 awk '
 FILENAME == ARGV[1] {
@@ -140,6 +141,10 @@ FILENAME == ARGV[1] {
 		at++
 		if (kind[at] == "unwanted") { off[whom[at]] = 1; last[whom[at]] = 0 }
 		if (kind[at] == "wanted") { off[whom[at]] = 0; last[whom[at]] = time_of[at] }
+		# who is hit again while it is away begins its restart anew, and all do that with the daemon
+		if (kind[at] ~ /^(destroy|reboot|poweroff|crash)$/ && last[whom[at]]) last[whom[at]] = time_of[at]
+		if (kind[at] == "daemon")
+			for (name in names) if (last[name]) last[name] = time_of[at]
 	}
 	split("", here)
 	for (i = 2; i <= NF; i++) here[$i] = 1
