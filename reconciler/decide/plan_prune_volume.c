@@ -13,6 +13,13 @@ bool volume_owns(const struct LayerFound *layer)
 	return row && (row->makes || row->binds);
 }
 
+/* Is there something of it that goes with the volume? */
+static bool layer_makes(const struct LayerFound *layer)
+{
+	const struct layer_row *row = layer_row_find(layer->layer);
+	return row && row->makes;
+}
+
 static bool is_of_volume(const struct Disk *disk, const struct HaveVolume *volume)
 {
 	for (uint32_t i = 0; i < volume->chain.count; i++) {
@@ -148,9 +155,9 @@ void volume_remove(struct planner *planner, struct change *change, const struct 
 	remove->action.counted = !(domain && removal_is_begun(planner, domain));
 	for (uint32_t i = 0; i < after->count; i++)
 		draft_needs(planner, change->actions.item[0], after->item[i]);
-	change->detail = "its image stays";
+	change->detail = "what it stands on stays";
 	for (uint32_t i = 0; i < volume->chain.count; i++)
-		if (volume_owns(volume->chain.item[i]))
+		if (layer_makes(volume->chain.item[i]))
 			change->detail = "deletes its data";
 }
 
