@@ -20,6 +20,9 @@ struct difference {
 	const struct wanted_disk *want_disk;
 	const struct Disk *have_disk;
 	const struct Nic *want_nic, *have_nic;
+	/* verb volume.grow: the volume, and which of its layers */
+	const struct wanted_volume *grows;
+	uint32_t layer;
 };
 
 /* Differences of one domain that is there, into `out` (struct difference, in the order of the tables).
@@ -30,6 +33,13 @@ void diff_domain(struct arena *, const struct want *, const struct have *, const
  */
 bool diff_lost(const struct have *, const struct wanted_volume *, const struct Disk *);
 extern const char diff_lost_words[];
-/* Differences of one volume that is there (growth, another base, another chain). */
+/* Differences of one volume that is there (growth, another base, another chain). What growing does is level
+ * none where no guest has the volume; not known where one may have it. */
 void diff_volume(struct arena *, const struct want *, const struct have *, const struct wanted_volume *,
 	const struct HaveVolume *, struct list *out);
+/* Of a declared volume that is there, as differences of the guest that has it as this disk: what can only grow
+ * when that guest is restarted. */
+void diff_staged_growth(struct arena *, const struct have *, const struct wanted_disk *,
+	const struct HaveVolume *, struct list *out);
+/* Is there any layer that is to grow, or began to? */
+bool diff_grows(const struct wanted_volume *, const struct HaveVolume *);

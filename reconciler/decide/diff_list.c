@@ -71,6 +71,25 @@ bool diff_lost(const struct have *have, const struct wanted_volume *volume, cons
 	       !have_volume(have, volume->uid);
 }
 
+/* The volume has grown and the guest has not been shown it: that was cut short. While it is still growing, its
+ * own difference says so. */
+static void diff_disk_size(const struct diffing *diffing, const struct wanted_disk *want,
+	const struct HaveVolume *volume, const struct Disk *have, const struct link *link)
+{
+	if (!KNOWN(have, Disk, size) || !link->size || have->size >= link->size || have->fault != fault_none ||
+		diff_grows(want->volume, volume))
+		return;
+	const struct LayerFound *top = volume->chain.item[volume->chain.count - 1];
+	struct difference *difference = entry_difference(diffing,
+		arena_format(diffing->arena, "spec.disks[%s].size", have->vdev), &type_Disk.fields[Disk_size],
+		&top->size, &have->size, want->disk->at[Disk_volume], verb_disk_grow);
+	const bool live = link->format == disk_format_raw && strncmp(have->vdev, "xvd", 3) == 0 &&
+			  have_can(diffing->have, verb_disk_grow);
+	difference->effect = live ? level_live : level_restart;
+	difference->have_disk = have;
+	difference->grows = want->volume;
+}
+
 static void diff_disk(const struct diffing *diffing, const struct wanted_disk *want, const struct Disk *have)
 {
 	const struct field *list_field = &type_DomainSpec.fields[DomainSpec_disks];
@@ -95,6 +114,8 @@ static void diff_disk(const struct diffing *diffing, const struct wanted_disk *w
 			difference->refused = diff_lost_words;
 		}
 	}
+	if (same && there)
+		diff_disk_size(diffing, want, volume, have, &link);
 	if (KNOWN(have, Disk, access) && have->access != disk->access) {
 		struct difference *difference = entry_difference(diffing,
 			arena_format(diffing->arena, "spec.disks[%s].access", disk->vdev),

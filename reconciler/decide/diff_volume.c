@@ -1,5 +1,6 @@
-/* Volumes that are there against the chain that is wanted: the layers that the label recorded, one by one.
- * Nothing here is changed in this version; every difference says so, at its line. */
+/* Volumes that are there against the chain that is wanted: the layers that the label recorded, one by one. A
+ * size may grow; whether that can be done while a guest has the volume follows from the layers between the one
+ * that grows and the guest. Every other difference is refused, at its line. */
 #include "decide/diff.h"
 #include "model/chain.h"
 #include "model/effect.h"
@@ -16,63 +17,207 @@ static struct difference *add(struct arena *arena, struct list *out, const char 
 	return difference;
 }
 
-static void diff_size(struct arena *arena, struct list *out, const char *path, const struct field *field,
-	const int64_t *want, const int64_t *have, const struct mark *at)
+/* A volume that is there, and what is found out about its growing. */
+struct comparing {
+	struct arena *arena;
+	const struct have *have;
+	const struct wanted_volume *volume;
+	const struct HaveVolume *found;
+	const struct list *layers; /* struct LayerFound: as found, or as recorded */
+	const char *prefix;        /* of paths */
+	struct list *out;
+};
+
+static const struct layer_row *row_at(const struct comparing *comparing, uint32_t index)
 {
-	if (*want == *have)
+	return layer_row_of(comparing->volume->chain.item[index]);
+}
+
+/* Up to where it matters that the layer at `index` grows: a filesystem hands on a place, which has no size. */
+static uint32_t growth_end(const struct comparing *comparing, uint32_t index)
+{
+	uint32_t end = index + 1;
+	while (end < comparing->volume->chain.count && row_at(comparing, end)->gives != PLACE_DATA)
+		end++;
+	return end < comparing->volume->chain.count ? end + 1 : end;
+}
+
+/* Why a layer does not grow, or what stands on it does not grow with it; NULL: nothing stands in the way. */
+static const char *growth_obstacle(const struct comparing *comparing, uint32_t index)
+{
+	if (row_at(comparing, index)->grows != GROWS_TO_SIZE)
+		return arena_format(comparing->arena, "layer %s cannot grow", row_at(comparing, index)->key);
+	const uint32_t end = growth_end(comparing, index);
+	for (uint32_t i = index + 1; i < end; i++) {
+		const struct layer_row *row = row_at(comparing, i);
+		if (row == &layer_table[Layer_overlay])
+			return "an overlay stands on it, whose base never changes: give the overlay a size "
+			       "of its own";
+		if (row->grows == GROWS_NOT)
+			return arena_format(comparing->arena,
+				"layer %s, which stands on it, cannot grow: its table is its author's to "
+				"change",
+				row->key);
+	}
+	return NULL;
+}
+
+/* Can all layers that are to grow do it under a guest? */
+static enum level growth_level(const struct comparing *comparing, uint32_t index)
+{
+	const uint32_t end = growth_end(comparing, index);
+	enum level level = level_live;
+	for (uint32_t i = index; i < end; i++) {
+		const struct LayerFound *layer = comparing->layers->item[i];
+		const struct circumstances at = {
+			.format = i == index && KNOWN(layer, LayerFound, format) ? (enum disk_format)layer->format
+										 : disk_format_raw};
+		if (effect_grow(&at) > level)
+			level = effect_grow(&at);
+		if (row_at(comparing, i)->grows == GROWS_WHEN_OPENED)
+			level = level_restart;
+	}
+	return level;
+}
+
+/* May a guest have it of which it is not known which disks it has? An inline volume is with its own guest, or
+ * with none. */
+static bool may_be_held(const struct comparing *comparing)
+{
+	const struct list *domains = &comparing->have->found->domains;
+	for (uint32_t i = 0; i < domains->count; i++) {
+		const struct HaveDomain *domain = domains->item[i];
+		const bool described = KNOWN(domain, HaveDomain, spec) && domain->spec &&
+				       KNOWN(domain->spec, DomainSpec, disks);
+		const bool stranger = KNOWN(domain, HaveDomain, owned) && !domain->owned;
+		if (!described && !stranger &&
+			(!comparing->volume->vdev ||
+				text_equal(domain->uuid, comparing->volume->domain_uid)))
+			return true;
+	}
+	return !comparing->have->known;
+}
+
+/* A guest sees another size only of a disk of the kind that may come and go; one that is half gone sees
+ * nothing. */
+static bool may_see(const struct comparing *comparing, const struct Disk *disk)
+{
+	const struct layer_row *top = row_at(comparing, comparing->volume->chain.count - 1);
+	return strncmp(disk->vdev, "xvd", 3) == 0 &&
+	       !(KNOWN(disk, Disk, fault) && disk->fault != fault_none) &&
+	       (top->gives != FILE_DATA || have_can(comparing->have, verb_disk_grow));
+}
+
+/* What growing does to those who have it. */
+static void judge_growth(
+	const struct comparing *comparing, uint32_t index, struct difference *difference)
+{
+	const struct have *have = comparing->have;
+	const bool reaches = growth_end(comparing, index) == comparing->volume->chain.count &&
+			     row_at(comparing, comparing->volume->chain.count - 1)->gives != PLACE_DATA;
+	const struct HaveDomain *holder, *first = NULL;
+	const struct Disk *disk;
+	difference->effect = level_none;
+	for (uint32_t at = 0; (holder = have_holder(have, comparing->found, &at, &disk));) {
+		const enum level level =
+			reaches && !may_see(comparing, disk) ? level_restart : growth_level(comparing, index);
+		const char *name = holder->name ? holder->name : holder->uuid;
+		if (level > difference->effect)
+			difference->effect = level;
+		if (!(KNOWN(holder, HaveDomain, owned) && holder->owned))
+			difference->refused = arena_format(
+				comparing->arena, "domain %s has it, which is not ours", name);
+		else if (first && difference->effect > level_live)
+			difference->refused = arena_format(comparing->arena,
+				"%s and %s have it, and it cannot grow while a guest has it: stop them",
+				first->name ? first->name : first->uuid, name);
+		first = holder;
+	}
+	difference->unknown = !first && may_be_held(comparing);
+}
+
+/* What was begun and not ended: the label learns of a size last, when all that stands on it has grown. */
+static const int64_t *size_begun(const struct comparing *comparing, uint32_t index)
+{
+	const struct list *recorded = &comparing->found->label->chain;
+	const struct LayerFound *label = recorded->item[index], *layer = comparing->layers->item[index];
+	if (KNOWN(label, LayerFound, size) && label->size < layer->size)
+		return &label->size;
+	for (uint32_t i = index + 1; i < comparing->layers->count; i++) {
+		const struct LayerFound *above = comparing->layers->item[i];
+		const struct LoopLayer *loop = ((const struct Layer *)comparing->volume->chain.item[i])->loop;
+		if (!loop)
+			break;
+		if (above->open && KNOWN(above, LayerFound, size) &&
+			above->size < layer->size - (loop->at[LoopLayer_offset] ? loop->offset : 0))
+			return &above->size;
+		layer = above;
+	}
+	return NULL;
+}
+
+static void diff_size(const struct comparing *comparing, uint32_t index)
+{
+	const struct LayerFound *found = comparing->layers->item[index];
+	const struct field *field;
+	const struct mark *at;
+	const int64_t *want = layer_size(comparing->volume->chain.item[index], &field, &at);
+	if (!want || !KNOWN(found, LayerFound, size))
 		return;
-	struct difference *difference = add(arena, out, path, field, want, have, at, level_live);
-	difference->refused = *want > *have ? "growing a volume is not yet supported"
-					    : "shrinking a volume is refused: it would cut off data";
+	const int64_t *have = *want == found->size ? size_begun(comparing, index) : &found->size;
+	if (!have)
+		return;
+	struct difference *difference = add(comparing->arena, comparing->out,
+		arena_format(comparing->arena, "%s.chain[%u].%s.size", comparing->prefix, index,
+			row_at(comparing, index)->key),
+		field, want, have, at, level_live);
+	if (*want < *have) {
+		difference->refused = "shrinking a volume is refused: it would cut off data";
+		return;
+	}
+	difference->verb = verb_volume_grow;
+	difference->grows = comparing->volume;
+	difference->layer = index;
+	difference->refused = growth_obstacle(comparing, index);
+	if (!difference->refused)
+		judge_growth(comparing, index, difference);
 }
 
 /* Another export, group, device, partition or kind of filesystem. */
-static void diff_source(struct arena *arena, const struct wanted_volume *volume, uint32_t index,
-	const struct LayerFound *have, const char *prefix, struct list *out)
+static void diff_source(const struct comparing *comparing, uint32_t index)
 {
-	const struct Layer *want = volume->chain.item[index];
+	const struct Layer *want = comparing->volume->chain.item[index];
+	const struct LayerFound *have = comparing->layers->item[index];
 	const bool block = want->at[Layer_block] != NULL;
-	const char **texts = arena_array(arena, const char *, 2);
-	texts[0] = block ? want->block->path : layer_source(arena, want);
+	const char **texts = arena_array(comparing->arena, const char *, 2);
+	texts[0] = block ? want->block->path : layer_source(comparing->arena, want);
 	texts[1] = block ? have->path : have->source;
 	if (text_equal(texts[0], texts[1]))
 		return;
-	struct difference *difference = add(arena, out,
-		arena_format(arena, "%s.chain[%u].%s", prefix, index, layer_row_of(want)->key),
+	struct difference *difference = add(comparing->arena, comparing->out,
+		arena_format(comparing->arena, "%s.chain[%u].%s", comparing->prefix, index,
+			row_at(comparing, index)->key),
 		&type_LayerFound.fields[LayerFound_source], texts[0] ? &texts[0] : NULL,
-		texts[1] ? &texts[1] : NULL, volume->at, level_data_loss);
+		texts[1] ? &texts[1] : NULL, comparing->volume->at, level_data_loss);
 	difference->refused = "it would be another volume: give it another name or vdev";
 }
 
 /* An overlay keeps the base that it was made on (`onImageChange: keep`): another image in the chain is no
  * difference. */
-static void diff_layer(struct arena *arena, const struct wanted_volume *volume, uint32_t index,
-	const struct LayerFound *have, const char *prefix, struct list *out)
+static void diff_layer(const struct comparing *comparing, uint32_t index)
 {
-	const struct Layer *want = volume->chain.item[index];
-	if (want->overlay && want->overlay->at[OverlayLayer_size] && KNOWN(have, LayerFound, size))
-		diff_size(arena, out, arena_format(arena, "%s.chain[%u].overlay.size", prefix, index),
-			&type_OverlayLayer.fields[OverlayLayer_size], &want->overlay->size, &have->size,
-			want->overlay->at[OverlayLayer_size]);
-	if (want->lvm && KNOWN(have, LayerFound, size))
-		diff_size(arena, out, arena_format(arena, "%s.chain[%u].lvm.size", prefix, index),
-			&type_LvmLayer.fields[LvmLayer_size], &want->lvm->size, &have->size,
-			want->lvm->at[LvmLayer_size]);
-	diff_source(arena, volume, index, have, prefix, out);
-	if (!want->file)
+	const struct FileLayer *want = ((const struct Layer *)comparing->volume->chain.item[index])->file;
+	const struct LayerFound *have = comparing->layers->item[index];
+	diff_size(comparing, index);
+	diff_source(comparing, index);
+	if (!want || !KNOWN(have, LayerFound, format) || have->format == want->format)
 		return;
-	if (want->file->at[FileLayer_size] && KNOWN(have, LayerFound, size))
-		diff_size(arena, out, arena_format(arena, "%s.chain[%u].file.size", prefix, index),
-			&type_FileLayer.fields[FileLayer_size], &want->file->size, &have->size,
-			want->file->at[FileLayer_size]);
-	if (KNOWN(have, LayerFound, format) && have->format != want->file->format) {
-		struct difference *difference = add(arena, out,
-			arena_format(arena, "%s.chain[%u].file.format", prefix, index),
-			&type_FileLayer.fields[FileLayer_format], &want->file->format, &have->format,
-			want->file->at[FileLayer_format] ? want->file->at[FileLayer_format] : volume->at,
-			level_data_loss);
-		difference->refused = "another format is another volume: give it another name or vdev";
-	}
+	struct difference *difference = add(comparing->arena, comparing->out,
+		arena_format(comparing->arena, "%s.chain[%u].file.format", comparing->prefix, index),
+		&type_FileLayer.fields[FileLayer_format], &want->format, &have->format,
+		want->at[FileLayer_format] ? want->at[FileLayer_format] : comparing->volume->at,
+		level_data_loss);
+	difference->refused = "another format is another volume: give it another name or vdev";
 }
 
 /* The chain that a label recorded, as a manifest would have it, so that both sides are shown in the same
@@ -104,35 +249,93 @@ static const struct list *chain_recorded(struct arena *arena, const struct list 
 	return chain;
 }
 
+/* The layers of both sides, one by one; NULL: they are not the same ones. */
+static const struct list *layers_alike(const struct wanted_volume *volume, const struct HaveVolume *found)
+{
+	const struct list *recorded = &found->label->chain;
+	if (recorded->count != volume->chain.count)
+		return NULL;
+	for (uint32_t i = 0; i < recorded->count; i++) {
+		const struct LayerFound *layer = recorded->item[i];
+		if (!text_equal(layer->layer, layer_key(volume->chain.item[i])))
+			return NULL;
+	}
+	return found->chain.count == recorded->count ? &found->chain : recorded;
+}
+
+static bool is_told(const struct HaveVolume *found)
+{
+	return found->label && KNOWN(found->label, Label, chain) && KNOWN(found, HaveVolume, state);
+}
+
+static void compare(struct comparing *comparing)
+{
+	struct arena *arena = comparing->arena;
+	const struct wanted_volume *volume = comparing->volume;
+	const struct HaveVolume *found = comparing->found;
+	const struct field *field = &type_VolumeSpec.fields[VolumeSpec_chain];
+	comparing->layers = is_told(found) ? layers_alike(volume, found) : NULL;
+	for (uint32_t i = 0; comparing->layers && i < volume->chain.count; i++)
+		diff_layer(comparing, i);
+	if (comparing->layers)
+		return;
+	const bool told = is_told(found);
+	struct difference *difference =
+		add(arena, comparing->out, arena_format(arena, "%s.chain", comparing->prefix), field,
+			&volume->chain, told ? chain_recorded(arena, &found->label->chain) : NULL, volume->at,
+			told ? level_data_loss : level_none);
+	difference->unknown = !told;
+	if (told)
+		difference->refused =
+			"the volume was made with another chain: give the new one another name or vdev";
+}
+
 void diff_volume(struct arena *arena, const struct want *want, const struct have *have,
 	const struct wanted_volume *volume, const struct HaveVolume *found, struct list *out)
 {
 	(void)want;
-	(void)have;
 	const char *prefix =
 		volume->vdev ? arena_format(arena, "spec.disks[%s].volume", volume->vdev) : "spec";
-	if (!found->label || !KNOWN(found->label, Label, chain) || !KNOWN(found, HaveVolume, state)) {
-		struct difference *difference = add(arena, out, arena_format(arena, "%s.chain", prefix),
-			&type_VolumeSpec.fields[VolumeSpec_chain], &volume->chain, NULL, volume->at,
-			level_none);
-		difference->unknown = true;
+	compare(&(struct comparing){.arena = arena,
+		.have = have,
+		.volume = volume,
+		.found = found,
+		.prefix = prefix,
+		.out = out});
+}
+
+bool diff_grows(const struct wanted_volume *volume, const struct HaveVolume *found)
+{
+	struct comparing comparing = {.volume = volume, .found = found};
+	const struct field *field;
+	const struct mark *at;
+	comparing.layers = is_told(found) ? layers_alike(volume, found) : NULL;
+	for (uint32_t i = 0; comparing.layers && i < volume->chain.count; i++) {
+		const struct LayerFound *layer = comparing.layers->item[i];
+		const int64_t *want = layer_size(volume->chain.item[i], &field, &at);
+		if (want && KNOWN(layer, LayerFound, size) &&
+			(*want > layer->size || (*want == layer->size && size_begun(&comparing, i))))
+			return true;
+	}
+	return false;
+}
+
+void diff_staged_growth(struct arena *arena, const struct have *have, const struct wanted_disk *disk,
+	const struct HaveVolume *found, struct list *out)
+{
+	struct list all = {0};
+	if (!diff_grows(disk->volume, found))
 		return;
+	compare(&(struct comparing){.arena = arena,
+		.have = have,
+		.volume = disk->volume,
+		.found = found,
+		.prefix = arena_format(arena, "spec.disks[%s].volume", disk->disk->vdev),
+		.out = &all});
+	for (uint32_t i = 0; i < all.count; i++) {
+		const struct difference *difference = all.item[i];
+		if (difference->verb == verb_volume_grow && !difference->refused && !difference->unknown &&
+			difference->effect == level_restart)
+			list_add(arena, out, all.item[i]);
 	}
-	const struct list *recorded = &found->label->chain;
-	bool same = recorded->count == volume->chain.count;
-	for (uint32_t i = 0; same && i < recorded->count; i++) {
-		const struct LayerFound *layer = recorded->item[i];
-		same = text_equal(layer->layer, layer_key(volume->chain.item[i]));
-	}
-	if (!same) {
-		struct difference *difference = add(arena, out, arena_format(arena, "%s.chain", prefix),
-			&type_VolumeSpec.fields[VolumeSpec_chain], &volume->chain,
-			chain_recorded(arena, recorded), volume->at, level_data_loss);
-		difference->refused =
-			"the volume was made with another chain: give the new one another name or vdev";
-		return;
-	}
-	const struct list *layers = found->chain.count == recorded->count ? &found->chain : recorded;
-	for (uint32_t i = 0; i < layers->count; i++)
-		diff_layer(arena, volume, i, layers->item[i], prefix, out);
 }

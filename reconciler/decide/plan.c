@@ -3,10 +3,11 @@
  *   1. volumes that are declared, then domains, each against what was found    plan_volume.c, plan_domain.c
  *   2. what is owned and no longer wanted                    plan_prune.c, plan_prune_volume.c
  *   3. the digest of all that is gated, then caps and consent                   gate.c
- *   4. volumes that are bound though nobody has them                            plan_close.c
- *   5. stops one after another, actions numbered after what they need, summary  here
+ *   4. declared volumes that grow under their guests, or after them              plan_grow.c
+ *   5. volumes that are bound though nobody has them                            plan_close.c
+ *   6. stops one after another, actions numbered after what they need, summary  here
  *
- * Where `gc` asks, plan_collect.c stands in place of 1, 2 and 4.
+ * Where `gc` asks, plan_collect.c stands in place of 1, 2, 4 and 5.
  */
 #include "decide/planner.h"
 #include <stdlib.h>
@@ -179,8 +180,11 @@ struct plan *plan_make(const struct want *want, const struct have *have, const s
 		plan_wanted(&planner);
 	gate_digest(&planner);
 	gate_removals(&planner);
-	if (!options->collect)
-		plan_close(&planner); /* what is not removed keeps its volumes open */
+	if (!options->collect) {
+		/* what is not removed keeps its volumes, and keeps them open */
+		plan_growth(&planner);
+		plan_close(&planner);
+	}
 	drop_empty(plan);
 	list_sort(&plan->changes, by_object);
 	stagger(&planner);

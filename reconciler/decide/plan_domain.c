@@ -56,8 +56,7 @@ static void explain(
 				choice_level[beyond], choice_level[allowed_level(planner, domain)]));
 }
 
-/* The inline volume of a disk as it is; NULL where there is none, or not all of it. */
-static const struct HaveVolume *inline_volume(const struct planner *planner, const struct wanted_disk *disk)
+const struct HaveVolume *inline_volume(const struct planner *planner, const struct wanted_disk *disk)
 {
 	const struct HaveVolume *have =
 		disk->volume && disk->volume->vdev ? volume_plan_of(planner, disk->volume)->have : NULL;
@@ -67,16 +66,21 @@ static const struct HaveVolume *inline_volume(const struct planner *planner, con
 		       : NULL;
 }
 
-/* Differences of inline volumes count as differences of their domain. */
-static void diff_inline_volumes(
+/* Differences of inline volumes count as differences of their domain; so does what of a declared one waits for
+ * its restart. */
+static void diff_volumes(
 	struct planner *planner, const struct wanted_domain *domain, struct list *differences)
 {
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
 		const struct HaveVolume *have = inline_volume(planner, disk);
+		const struct HaveVolume *declared =
+			disk->volume && !disk->volume->vdev ? volume_plan_of(planner, disk->volume)->have : NULL;
 		if (have)
 			diff_volume(planner->arena, planner->want, planner->have, disk->volume, have,
 				differences);
+		else if (declared && !disk->volume->object->refused)
+			diff_staged_growth(planner->arena, planner->have, disk, declared, differences);
 	}
 }
 
@@ -131,7 +135,7 @@ static void plan_running(struct planner *planner, struct change *change, const s
 	diff_domain(planner->arena, planner->want, planner->have, domain, have, &differences);
 	plan_config_differences(planner, domain, have, &differences);
 	const uint32_t own = differences.count;
-	diff_inline_volumes(planner, domain, &differences);
+	diff_volumes(planner, domain, &differences);
 	change_differences(planner, change, &differences);
 	const enum level done = draft_judge(planner, change, domain);
 	const bool anew = done >= level_restart;
@@ -159,6 +163,10 @@ static void plan_running(struct planner *planner, struct change *change, const s
 			change->difference_allowed[i] = true;
 			difference->refused = NULL;
 		}
+		for (uint32_t i = own; i < change->difference_count; i++)
+			if (change->differences[i].verb == verb_volume_grow)
+				change->difference_allowed[i] =
+					volume_plan_of(planner, change->differences[i].grows)->grown == change;
 	} else {
 		if (have->power == found_power_Paused)
 			draft_of(planner, change, verb_domain_unpause, domain, have, NULL, NULL);
@@ -255,8 +263,10 @@ static void plan_present(struct planner *planner, struct change *change, const s
 	} else if (domain->spec->power == power_Stopped) {
 		change->kind = CHANGE_STOP;
 		change->blast = have->power == found_power_Stopped || half_built ? level_none : level_stop;
-		draft_shred(planner, change, domain->uid, domain->name, NULL,
-			plan_stop(planner, change, domain->name, have, domain->spec->shutdown, NULL));
+		struct draft *stopped =
+			plan_stop(planner, change, domain->name, have, domain->spec->shutdown, NULL);
+		draft_shred(planner, change, domain->uid, domain->name, NULL, stopped);
+		draft_growth_stopped(planner, change, domain, have, stopped);
 		set_blast_of_stop(change, change->blast);
 		label_inline_volumes(planner, change, domain);
 	} else if ((half_built || have->power == found_power_Stopped) &&
@@ -346,6 +356,7 @@ void plan_domain(struct planner *planner, const struct wanted_domain *domain)
 	} else {
 		change->kind = CHANGE_LIVE;
 		draft_shred(planner, change, domain->uid, domain->name, NULL, NULL);
+		draft_growth_stopped(planner, change, domain, NULL, NULL);
 		label_inline_volumes(planner, change, domain);
 	}
 }

@@ -129,6 +129,12 @@ void draft_live(struct planner *planner, struct change *change, const struct wan
 	case verb_disk_detach:
 		draft_disk(planner, change, domain, have, difference);
 		break;
+	case verb_disk_grow:
+		draft_grown_disk(planner, change, have, difference->have_disk, difference->grows, NULL);
+		break;
+	case verb_volume_grow:
+		draft_growth_live(planner, change, difference->grows);
+		break;
 	case verb_config_create:
 		draft_config_live(planner, change, domain, have);
 		break;
@@ -176,6 +182,10 @@ static const char *attach_obstacle(struct planner *planner, struct change *chang
 {
 	if (difference->want_nic)
 		return nic_obstacle(planner, difference->want_nic);
+	if (difference->verb == verb_volume_grow) {
+		struct volume_plan *grows = plan_volume(planner, change, difference->grows, NULL);
+		return grows->ready ? NULL : grows->blocked;
+	}
 	if (!difference->want_disk)
 		return NULL;
 	const char *obstacle = disk_obstacle(planner, difference->want_disk);

@@ -20,19 +20,8 @@ static bool layer_makes(const struct LayerFound *layer)
 	return row && row->makes;
 }
 
-static bool is_of_volume(const struct Disk *disk, const struct HaveVolume *volume)
-{
-	for (uint32_t i = 0; i < volume->chain.count; i++) {
-		const struct LayerFound *layer = volume->chain.item[i];
-		if (volume_owns(layer) && ((disk->id && text_equal(disk->id, layer->id)) ||
-						  (disk->target && text_equal(disk->target, layer->path))))
-			return true;
-	}
-	return false;
-}
-
 /* The last action that takes the volume from a domain that has it; NULL: this plan leaves it there. */
-static struct draft *taking_away(
+struct draft *draft_taking_away(
 	const struct planner *planner, const struct HaveDomain *domain, const struct HaveVolume *volume)
 {
 	const struct list *changes = &planner->plan->changes;
@@ -45,7 +34,7 @@ static struct draft *taking_away(
 		for (uint32_t k = 0; k < change->actions.count; k++) {
 			struct draft *draft = change->actions.item[k];
 			if (draft->action.verb == verb_disk_detach &&
-				is_of_volume(draft->action.disk, volume))
+				have_is_on(draft->action.disk, volume))
 				return draft;
 		}
 	}
@@ -56,7 +45,7 @@ static struct draft *taking_away(
 static bool keeps(struct planner *planner, const struct HaveVolume *volume, const struct HaveDomain *domain,
 	struct list *after)
 {
-	struct draft *draft = taking_away(planner, domain, volume);
+	struct draft *draft = draft_taking_away(planner, domain, volume);
 	if (draft)
 		list_add(planner->arena, after, draft);
 	return !draft;

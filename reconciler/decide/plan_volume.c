@@ -6,24 +6,6 @@
 #include "model/quantity.h"
 #include <string.h>
 
-static const char *layer_words(struct arena *arena, const struct Layer *layer)
-{
-	char size[32];
-	if (layer->image)
-		return arena_format(arena, "image %s", layer->image->name);
-	if (layer->overlay)
-		return layer->overlay->at[OverlayLayer_size] ? arena_format(arena, "overlay qcow2 %s",
-								       size_text(layer->overlay->size, size))
-							     : "overlay qcow2";
-	if (layer->file)
-		return arena_format(arena, "file %s %s", choice_disk_format[layer->file->format],
-			size_text(layer->file->size, size));
-	for (int i = 0; i < type_Layer.count; i++)
-		if (layer->at[i])
-			return type_Layer.fields[i].key;
-	return "nothing";
-}
-
 const char *volume_words(struct arena *arena, const struct wanted_volume *volume)
 {
 	const char *words = "";
@@ -33,49 +15,8 @@ const char *volume_words(struct arena *arena, const struct wanted_volume *volume
 	return words;
 }
 
-/* Why a layer cannot stand on its image, or NULL. */
-static const char *image_obstacle(struct planner *planner, const struct Layer *layer)
-{
-	if (!layer->image)
-		return NULL;
-	const char *name = layer->image->name;
-	const struct wanted_image *image = want_image(planner->want, name);
-	if (!image)
-		return arena_format(planner->arena, "there is no Image/%s", name);
-	const struct HaveImage *have = have_image(planner->have, name);
-	if (image->object->refused)
-		return arena_format(
-			planner->arena, "Image/%s is not yet supported: %s", name, image->object->refused);
-	if (have && KNOWN(have, HaveImage, present) && !have->present)
-		return arena_format(planner->arena, "Image/%s: %s is not there", name, image->path);
-	if (image->sha256 && have && KNOWN(have, HaveImage, digest) &&
-		strcmp(have->digest, image->sha256) != 0)
-		return arena_format(planner->arena, "Image/%s: %s has sha256 %s, wanted is %s", name,
-			image->path, have->digest, image->sha256);
-	return NULL;
-}
-
-/* The action that checks the digest of an image, one for all volumes on it; NULL where nothing is asked or it
- * is known to be right. */
-static struct draft *plan_image(
-	struct planner *planner, struct change *change, const struct wanted_image *image)
-{
-	struct image_plan *plan = &planner->images[image->index];
-	if (plan->planned)
-		return plan->verify;
-	plan->planned = true;
-	const struct HaveImage *have = have_image(planner->have, image->name);
-	if (!image->sha256 || (have && KNOWN(have, HaveImage, digest)))
-		return NULL;
-	plan->verify = draft_add(planner, change, verb_image_verify,
-		arena_format(planner->arena, "Image/%s", image->name), image->name, NULL, NULL);
-	plan->verify->action.image = image;
-	plan->verify->action.at = image->object->at;
-	return plan->verify;
-}
-
 /* What the label of a volume is to say, but for its chain. */
-static struct Label *label_of(struct planner *planner, const struct volume_plan *plan)
+struct Label *label_of(struct planner *planner, const struct volume_plan *plan)
 {
 	const struct wanted_volume *volume = plan->volume;
 	const struct Label *have = plan->have ? plan->have->label : NULL;
@@ -125,7 +66,9 @@ static const char *label_words(struct planner *planner, const struct Label *want
 void plan_label(struct planner *planner, struct change *change, const struct volume_plan *plan)
 {
 	const struct wanted_volume *volume = plan->volume;
-	if (!plan->ready || plan->last || !plan->have || !plan->have->label)
+	/* what makes or opens a layer writes it, too; what only grows does not */
+	const bool only_grows = plan->grown && plan->have->state == volume_state_complete;
+	if (!plan->ready || (plan->last && !only_grows) || !plan->have || !plan->have->label)
 		return;
 	struct planner passing = *planner;
 	passing.arena = planner->scratch;
@@ -136,113 +79,12 @@ void plan_label(struct planner *planner, struct change *change, const struct vol
 	const struct Label *label = label_of(planner, plan);
 	struct draft *draft = draft_add(planner, change, verb_volume_record,
 		arena_format(planner->arena, "Volume/%s", volume->name), volume->name,
-		label_words(planner, label, plan->have->label), NULL);
+		label_words(planner, label, plan->have->label), only_grows ? plan->last : NULL);
 	draft->action.volume = volume;
 	draft->action.have_volume = plan->have;
 	draft->action.uid = volume->uid;
 	draft->action.label = label;
 	draft->action.at = volume->at;
-}
-
-/* A layer that was found; NULL: it is not there, or it was never made. */
-static const struct LayerFound *layer_found(const struct HaveVolume *have, uint32_t index)
-{
-	return have && KNOWN(have, HaveVolume, state) && have->state != volume_state_broken &&
-			       index < have->chain.count
-		       ? have->chain.item[index]
-		       : NULL;
-}
-
-/* What one layer still needs. */
-struct need {
-	bool create, open;
-};
-
-static struct need layer_need(const struct volume_plan *plan, uint32_t index)
-{
-	const struct layer_row *row = layer_row_of(plan->volume->chain.item[index]);
-	const struct LayerFound *found = layer_found(plan->have, index);
-	/* a layer that makes nothing is taken in passing, but a volume of nothing else needs its label, too
-	 */
-	const bool top = index + 1 == plan->volume->chain.count;
-	return (struct need){.create = !found && (row->makes || (top && !row->binds)),
-		.open = row->binds && !(found && KNOWN(found, LayerFound, open) && found->open)};
-}
-
-/* How many layers are gone through from the bottom: all where a guest is to have the volume, else up to the
- * highest that is to be made. */
-static uint32_t layers_needed(const struct volume_plan *plan)
-{
-	uint32_t count = plan->volume->chain.count;
-	while (!plan->used && count && !layer_need(plan, count - 1).create)
-		count--;
-	return count;
-}
-
-struct layering {
-	struct planner *planner;
-	struct change *change;
-	struct volume_plan *plan;
-	struct draft *last;
-	const struct wanted_image *image; /* at or below the layer */
-};
-
-static void draft_layer(struct layering *layering, enum verb verb, uint32_t index, struct draft *verify)
-{
-	struct planner *planner = layering->planner;
-	const struct volume_plan *plan = layering->plan;
-	const struct wanted_volume *volume = plan->volume;
-	struct draft *draft = draft_add(planner, layering->change, verb,
-		arena_format(planner->arena, "Volume/%s", volume->name), volume->name,
-		arena_format(planner->arena, "(%s)", layer_words(planner->arena, volume->chain.item[index])),
-		layering->last);
-	/* the check of an image stands for itself: volumes of several domains wait for it */
-	draft_needs(planner, draft, verify);
-	draft->action.volume = volume;
-	draft->action.have_volume = plan->have;
-	draft->action.uid = volume->uid;
-	draft->action.layer = index;
-	draft->action.image = layering->image;
-	draft->action.label = label_of(planner, plan);
-	draft->action.at = volume->at;
-	layering->last = draft;
-}
-
-/* What was opened only to make something above is closed again. */
-static void draft_closing(struct layering *layering, uint32_t count)
-{
-	while (count-- > 0)
-		if (layer_row_of(layering->plan->volume->chain.item[count])->binds)
-			draft_layer(layering, verb_volume_close, count, NULL);
-}
-
-static void draft_layers(
-	struct planner *planner, struct change *change, struct volume_plan *plan, struct draft *after)
-{
-	const struct wanted_volume *volume = plan->volume;
-	const uint32_t needed = layers_needed(plan);
-	struct layering layering = {planner, change, plan, after, NULL};
-	struct draft *verify = NULL;
-	for (uint32_t i = 0; i < needed && !plan->blocked; i++)
-		plan->blocked = image_obstacle(planner, volume->chain.item[i]);
-	if (plan->blocked)
-		return;
-	for (uint32_t i = 0; i < needed; i++) {
-		const struct Layer *layer = volume->chain.item[i];
-		if (layer->image) {
-			layering.image = want_image(planner->want, layer->image->name);
-			verify = plan_image(planner, change, layering.image);
-		}
-		const struct need need = layer_need(plan, i);
-		if (need.create)
-			draft_layer(&layering, verb_volume_create, i, verify);
-		if (need.open)
-			draft_layer(&layering, verb_volume_open, i, verify);
-	}
-	plan->last = layering.last != after ? layering.last : NULL;
-	if (plan->last && !plan->used)
-		draft_closing(&layering, needed);
-	plan->ready = true;
 }
 
 /* An overlay stands on the very bytes it was made on: a base that changed since would be read as garbage. */
@@ -276,7 +118,7 @@ static const char *begun_otherwise(struct planner *planner, const struct volume_
 {
 	struct list differences = {0};
 	/* where nothing is made yet, the label may still be written anew */
-	if (layer_found(plan->have, 0) && plan->have->label && KNOWN(plan->have->label, Label, chain))
+	if (plan_layer_found(plan->have, 0) && plan->have->label && KNOWN(plan->have->label, Label, chain))
 		diff_volume(
 			planner->arena, planner->want, planner->have, plan->volume, plan->have, &differences);
 	for (uint32_t i = 0; i < differences.count; i++) {
@@ -304,21 +146,19 @@ struct volume_plan *plan_volume(struct planner *planner, struct change *change,
 	else if (plan->have && !KNOWN(plan->have, HaveVolume, state))
 		plan->blocked =
 			arena_format(planner->arena, "the state of volume %s is not known", volume->name);
-	else if (plan->have && KNOWN(plan->have, HaveVolume, state) &&
-		 plan->have->state == volume_state_complete) {
-		plan->blocked = base_changed(planner, plan->have);
-		plan->ready = !plan->blocked;
-	} else if (plan->have && plan->have->state == volume_state_closed &&
-		   base_changed(planner, plan->have))
+	else if (plan->have &&
+		 (plan->have->state == volume_state_complete || plan->have->state == volume_state_closed) &&
+		 base_changed(planner, plan->have))
 		plan->blocked = base_changed(planner, plan->have);
 	else if (plan->have && plan->have->state == volume_state_broken)
 		plan->blocked = arena_format(planner->arena,
 			"volume %s is there but not what its volume.json says; it is not touched",
 			volume->name);
-	else if (begun_otherwise(planner, plan))
+	else if ((!plan->have || plan->have->state != volume_state_complete) &&
+		 begun_otherwise(planner, plan))
 		plan->blocked = begun_otherwise(planner, plan);
 	else
-		draft_layers(planner, change, plan, after);
+		draft_layers(planner, change, plan, after, level_none);
 	return plan;
 }
 
@@ -355,7 +195,7 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 		change_block(planner, change, CHANGE_BLOCKED, plan->blocked);
 		return;
 	}
-	if (change->actions.count) {
+	if (change->actions.count && (plan->grown != change || plan->have->state == volume_state_partial)) {
 		change->kind = CHANGE_CREATE;
 		return;
 	}
@@ -367,8 +207,21 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 		const struct difference *difference = &change->differences[i];
 		if (difference->effect > change->blast)
 			change->blast = difference->effect;
-		change_block(planner, change, difference->unknown ? CHANGE_UNKNOWN : CHANGE_BLOCKED,
-			difference->unknown ? "what is there could not be read" : difference->refused);
+		if (difference->verb == verb_volume_grow && !difference->unknown && !difference->refused) {
+			/* else plan_grow.c settles it, which knows what becomes of those who have it */
+			change->difference_allowed[i] = plan->grown == change;
+			continue;
+		}
+		const char *why = !difference->unknown ? difference->refused
+				  : difference->grows  ? "a guest may have it whose disks are not known"
+						       : "what is there could not be read";
+		if (!change->actions.count)
+			change_block(planner, change,
+				difference->unknown ? CHANGE_UNKNOWN : CHANGE_BLOCKED, why);
+		else {
+			change_reason(planner, change, why);
+			change->cause = CAUSE_ERROR;
+		}
 	}
 	/* what its manifest says of deleting it holds whatever else differs */
 	plan_label(planner, change, plan);

@@ -19,6 +19,7 @@ struct volume_plan {
 	const struct HaveVolume *have;
 	bool used; /* a wanted domain that is not Stopped has it */
 	bool planned;
+	struct change *grown; /* by whose actions it grows; NULL: it does not */
 	bool ready;          /* it is there, or `last` makes it so */
 	struct draft *last;  /* the action after which it is there; NULL: it is there already */
 	const char *blocked; /* why not, where it cannot be */
@@ -68,6 +69,8 @@ struct draft *draft_add(struct planner *, struct change *, enum verb, const char
 void draft_needs(struct planner *, struct draft *, struct draft *needed);
 
 void plan_domain(struct planner *, const struct wanted_domain *);
+/* The inline volume of a disk as it is; NULL where there is none, or not all of it. */
+const struct HaveVolume *inline_volume(const struct planner *, const struct wanted_disk *);
 
 /* The same for a domain that is wanted. */
 struct draft *draft_of(struct planner *, struct change *, enum verb, const struct wanted_domain *,
@@ -134,6 +137,33 @@ struct draft *plan_stop(struct planner *, struct change *, const char *name, con
 
 /* A declared Volume as an object of its own. */
 void plan_declared_volume(struct planner *, const struct wanted_volume *);
+/* The layers of a volume that are not there are made, those that are to be open are opened, and those grow whose
+ * growing does at most `growth` to a guest: none where nobody has it; live where somebody has it, and keeps it;
+ * restart where nobody has it any more after `after`. plan->last, ready, grown, blocked say what came of it. */
+void draft_layers(
+	struct planner *, struct change *, struct volume_plan *, struct draft *after, enum level growth);
+/* A layer that was found; NULL: it is not there, or it was never made. */
+const struct LayerFound *plan_layer_found(const struct HaveVolume *, uint32_t index);
+/* "overlay qcow2 10GiB", into the arena. */
+const char *layer_words(struct arena *, const struct Layer *);
+/* What the label of a volume is to say, but for its chain. */
+struct Label *label_of(struct planner *, const struct volume_plan *);
+
+/* Growth (plan_grow.c). A volume that this guest (NULL: it is not there) has, and does not have any more after
+ * `after`: what is to grow of it grows then, unless another guest has it. */
+void draft_growth_after(struct planner *, struct change *, const struct wanted_volume *,
+	const struct HaveDomain *, struct draft *after);
+/* The same for the inline volumes of a domain that is wanted stopped. */
+void draft_growth_stopped(struct planner *, struct change *, const struct wanted_domain *,
+	const struct HaveDomain *, struct draft *after);
+/* What of an inline volume may grow under its guest grows; the guest sees it. */
+void draft_growth_live(struct planner *, struct change *, const struct wanted_volume *);
+/* A guest that has the volume as a file is shown its size, after `after`. */
+void draft_grown_disk(struct planner *, struct change *, const struct HaveDomain *, const struct Disk *,
+	const struct wanted_volume *, struct draft *after);
+/* Declared volumes that guests have: they grow in their own changes, or wait for a restart. After all domains. */
+void plan_growth(struct planner *);
+
 /* Makes sure of a volume that a domain needs, drafting what is missing into `change`, after `after`. */
 struct volume_plan *plan_volume(
 	struct planner *, struct change *, const struct wanted_volume *, struct draft *after);
@@ -163,6 +193,9 @@ struct holder {
  * actions that take it from the others are added to `after` (struct draft). */
 struct holder volume_holder(
 	struct planner *, const struct HaveVolume *, const struct HaveDomain *except, struct list *after);
+/* The last action that takes the volume from a domain that has it; NULL: this plan leaves it there. */
+struct draft *draft_taking_away(
+	const struct planner *, const struct HaveDomain *, const struct HaveVolume *);
 /* A volume's own layer: an image or a device below is not, others may have it. */
 bool volume_owns(const struct LayerFound *);
 /* Is a volume that was found wanted, or does it go with a domain that is still there? Its label is known. */

@@ -18,12 +18,13 @@ const struct layer_row layer_table[Layer_FIELDS] = {
 #define DEVICE DEVICE_DATA
 #define EXPORT EXPORT_DATA
 #define PLACE PLACE_DATA
-#define LAYER(key_, takes_, gives_, traits, prose)                                                           \
+#define LAYER(key_, takes_, gives_, traits, grows_, prose)                                                         \
 	[Layer_##key_] = {.key = #key_,                                                                      \
 		.takes = (takes_),                                                                           \
 		.gives = gives_,                                                                             \
 		.makes = ((traits)&MAKES) != 0,                                                              \
-		.binds = ((traits)&BINDS) != 0},
+		.binds = ((traits)&BINDS) != 0,                                                              \
+		.grows = GROWS_##grows_},
 #include "schema/layer.def"
 #undef LAYER
 #undef FILE
@@ -66,5 +67,27 @@ const char *layer_source(struct arena *arena, const struct Layer *layer)
 		return choice_filesystem[layer->filesystem->type];
 	if (layer->at[Layer_hlfs])
 		return layer->hlfs->uri;
+	return NULL;
+}
+
+const int64_t *layer_size(const struct Layer *layer, const struct field **field, const struct mark **at)
+{
+	static const struct {
+		int layer, size;
+		const struct type *type;
+	} sized[] = {
+		{Layer_overlay, OverlayLayer_size, &type_OverlayLayer},
+		{Layer_file, FileLayer_size, &type_FileLayer},
+		{Layer_lvm, LvmLayer_size, &type_LvmLayer},
+		{Layer_hlfs, HlfsLayer_size, &type_HlfsLayer},
+	};
+	for (size_t i = 0; i < sizeof(sized) / sizeof(*sized); i++) {
+		if (!layer->at[sized[i].layer])
+			continue;
+		void *body = *(void *const *)field_value(&type_Layer.fields[sized[i].layer], layer);
+		*field = &sized[i].type->fields[sized[i].size];
+		*at = *field_mark(sized[i].type, sized[i].size, body);
+		return *at ? field_value(*field, body) : NULL;
+	}
 	return NULL;
 }

@@ -40,10 +40,10 @@ enum level effect_fault(enum fault fault, bool connected)
 	return connected || fault == fault_half_detached ? level_reattach : level_live;
 }
 
+/* Under a guest: a program that has a qcow2 open does not see what another one does to it. */
 enum level effect_grow(const struct circumstances *at)
 {
-	(void)at;
-	return level_live;
+	return at->format == disk_format_raw ? level_live : level_restart;
 }
 
 enum level effect_base(const struct circumstances *at)

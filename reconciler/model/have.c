@@ -2,6 +2,7 @@
  */
 #include "model/have.h"
 #include "model/action.h"
+#include "model/chain.h"
 #include <string.h>
 
 struct have *have_new(void)
@@ -260,6 +261,37 @@ bool have_volume_link(const struct HaveVolume *volume, struct link *link)
 		.block = top->path && strncmp(top->path, "/dev/", 5) == 0,
 		.size = top->size};
 	return top->path != NULL;
+}
+
+bool have_is_on(const struct Disk *disk, const struct HaveVolume *volume)
+{
+	for (uint32_t i = 0; i < volume->chain.count; i++) {
+		const struct LayerFound *layer = volume->chain.item[i];
+		const struct layer_row *row = layer_row_find(layer->layer);
+		if (row && (row->makes || row->binds) &&
+			((disk->id && text_equal(disk->id, layer->id)) ||
+				(disk->target && text_equal(disk->target, layer->path))))
+			return true;
+	}
+	return false;
+}
+
+const struct HaveDomain *have_holder(
+	const struct have *have, const struct HaveVolume *volume, uint32_t *at, const struct Disk **disk)
+{
+	const struct list *domains = &have->found->domains;
+	while (*at < domains->count) {
+		const struct HaveDomain *domain = domains->item[(*at)++];
+		const struct list *disks = KNOWN(domain, HaveDomain, spec) && domain->spec
+						   ? &domain->spec->disks
+						   : &(struct list){0};
+		for (uint32_t i = 0; i < disks->count; i++) {
+			*disk = disks->item[i];
+			if (have_is_on(*disk, volume))
+				return domain;
+		}
+	}
+	return NULL;
 }
 
 /* One more object's source: false where it is another than the others'. */

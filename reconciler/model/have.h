@@ -55,6 +55,11 @@ void have_sort(struct have *);
 /* The link of a found volume's topmost layer; false where it has none or is not complete. */
 struct link;
 bool have_volume_link(const struct HaveVolume *, struct link *);
+/* Is this disk of a guest on something that the volume made or bound? */
+bool have_is_on(const struct Disk *, const struct HaveVolume *);
+/* The next domain from *at on (0 at first) that has such a disk, and which; NULL: no further one. */
+const struct HaveDomain *have_holder(
+	const struct have *, const struct HaveVolume *, uint32_t *at, const struct Disk **);
 /* The name of an image below this volume that is not the file any more that the volume was made on; NULL:
  * none is known to be. A file is told by device, inode, size and mtime; by its digest where those were not
  * recorded. */

@@ -122,7 +122,7 @@ static bool outside_fail(struct layer_job *job, const char *path)
 		"%s is no file of a layer in the volume's folder", path ? path : "nothing");
 }
 
-int artefact_open(struct layer_job *job, const char *path, struct identity *identity)
+static int open_as(struct layer_job *job, const char *path, int flags, struct identity *identity)
 {
 	if (!path || !is_inside(job, path)) {
 		outside_fail(job, path);
@@ -131,7 +131,7 @@ int artefact_open(struct layer_job *job, const char *path, struct identity *iden
 	FD_SCOPED folder = folder_open(job->folder);
 	FD_SCOPED fd = folder < 0 ? -1
 				  : openat(folder, name_of(path),
-					    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+					    flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		if (errno == ELOOP)
 			layer_fail(job, true, NULL, "%s is a symlink", path);
@@ -150,6 +150,16 @@ int artefact_open(struct layer_job *job, const char *path, struct identity *iden
 		return -1;
 	}
 	return fd_take(&fd);
+}
+
+int artefact_open(struct layer_job *job, const char *path, struct identity *identity)
+{
+	return open_as(job, path, O_RDONLY, identity);
+}
+
+int artefact_change(struct layer_job *job, const char *path, struct identity *identity)
+{
+	return open_as(job, path, O_RDWR, identity);
 }
 
 int artefact_begin(struct layer_job *job)

@@ -24,6 +24,9 @@ const char *artefact_begun(const struct layer_job *, const char *layer);
  * file, lies outside of job->folder, or cannot be opened. */
 int artefact_open(struct layer_job *, const char *path, struct identity *);
 
+/* The same, for writing. */
+int artefact_change(struct layer_job *, const char *path, struct identity *);
+
 /* Sets job->temporary beside job->path and makes it, empty, mode 0600, in place of what an interrupted
  * creation left there. The descriptor, for writing; -1 with job->error. */
 int artefact_begin(struct layer_job *);

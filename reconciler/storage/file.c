@@ -3,6 +3,7 @@
  * reserved by qemu-img, which may take its time. */
 #include "base/file.h"
 #include "storage/artefact.h"
+#include "storage/resize.h"
 #include "storage/qcow2.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -87,10 +88,37 @@ static bool created(struct layer_job *job)
 	return artefact_made(job, describe(job, job->temporary, job->path, want->format), want->size);
 }
 
+/* A raw file grows by a hole at its end, whoever has it open. */
+static bool grow(struct layer_job *job)
+{
+	const struct LayerFound *recorded = job->recorded;
+	struct identity identity;
+	if (recorded->format != disk_format_raw || job->want->file->preallocation == preallocation_full)
+		return resize_begin(job);
+	FD_SCOPED fd = artefact_change(job, recorded->path, &identity);
+	if (fd < 0)
+		return resize_judge(job, false, 0);
+	/* never smaller, whatever it was a moment ago */
+	return identity.size >= job->found->size ||
+	       (ftruncate(fd, job->found->size) == 0 && fsync(fd) == 0) ||
+	       artefact_fail(job, errno, recorded->path);
+}
+
+static bool grown(struct layer_job *job)
+{
+	const struct LayerFound *recorded = job->recorded;
+	const int64_t size = job->found->size;
+	if (!resize_end(job) || job->argv)
+		return !job->error;
+	return resize_judge(
+		job, describe(job, recorded->path, recorded->path, recorded->format), size);
+}
+
 const struct layer_driver layer_file = {
 	.key = key,
 	.expect = expect,
 	.observe = observe,
 	.create = {.begin = create, .end = created},
 	.remove = {.begin = artefact_remove},
+	.grow = {.begin = grow, .end = grown, .again = resize_again},
 };

@@ -38,4 +38,5 @@ const struct layer_driver layer_loop = {
 	.give = looped_give,
 	.open = {.begin = open_begin},
 	.close = {.begin = looped_close, .end = looped_closed},
+	.grow = {.begin = looped_grow},
 };

@@ -129,6 +129,22 @@ bool looped_open(struct layer_job *job, uint64_t offset, uint64_t size)
 				    loop->device, below, loop->size, expected);
 }
 
+bool looped_grow(struct layer_job *job)
+{
+	const struct loop *loop = bound(job, false);
+	if (!loop)
+		return layer_fail(job, false, NULL, "the loop device on %s went at once", job->below.path);
+	const int64_t expected =
+		(int64_t)(((uint64_t)job->below.size - loop->offset) / SECTOR * SECTOR);
+	if (!loop_grow(loop))
+		return layer_fail(
+			job, false, NULL, "%s could not be grown: %s", loop->device, strerror(errno));
+	if (!looped_observe(job) || job->found->size < expected)
+		return layer_fail(job, false, NULL, "%s on %s has %" PRId64 " bytes instead of %" PRId64,
+			loop->device, job->below.path, job->found->size, expected);
+	return true;
+}
+
 /* Goes on with sync(1) as soon as nobody uses it. */
 static bool sync_unused(struct layer_job *job, const struct loop *loop)
 {

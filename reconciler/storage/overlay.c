@@ -5,6 +5,7 @@
 #include "model/quantity.h"
 #include "storage/artefact.h"
 #include "storage/qcow2.h"
+#include "storage/resize.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -119,10 +120,19 @@ static bool created(struct layer_job *job)
 	return true;
 }
 
+static bool grown(struct layer_job *job)
+{
+	const int64_t size = job->found->size;
+	if (!resize_end(job) || job->argv)
+		return !job->error;
+	return resize_judge(job, observe(job), size);
+}
+
 const struct layer_driver layer_overlay = {
 	.key = key,
 	.expect = expect,
 	.observe = observe,
 	.create = {.begin = create, .end = created},
 	.remove = {.begin = artefact_remove},
+	.grow = {.begin = resize_begin, .end = grown, .again = resize_again},
 };

@@ -32,6 +32,12 @@ struct work {
 	struct layer_job job;          /* of the layer that is worked on */
 	const struct layer_step *step; /* of its driver */
 	struct walk *walk;             /* volume.remove */
+	/* volume.grow of a filesystem: the layer below that has a size of its own, and which */
+	struct {
+		bool known;
+		uint32_t index;
+		int64_t size;
+	} grown;
 	/* config.create */
 	struct {
 		const char *uid, *path, *part, *stage; /* of the domain; the drive; see drive.c */
@@ -53,7 +59,7 @@ struct work_verb {
 	/* After it has failed: takes away what it left. May be NULL. */
 	void (*abandon)(struct work *);
 };
-extern const struct work_verb work_create, work_open, work_close, work_record, work_remove, work_verify,
+extern const struct work_verb work_create, work_open, work_grow, work_close, work_record, work_remove, work_verify,
 	work_config_create, work_config_remove, work_config_record;
 
 /* Says how the work failed, with a text in its arena; always false. */

@@ -107,6 +107,33 @@ void disk_detach_half(struct world *world, struct op *op)
 	world_acted(world);
 }
 
+void disk_grow_prepare(
+	struct world *world, struct op *op, const struct action *action, const struct links *links)
+{
+	const struct link *link = NULL;
+	op->disk = object_copy(op->arena, &type_Disk, action->disk);
+	if (guest_changeable(world, op))
+		link = link_needed(world, op, links, action->disk_volume, action->disk->vdev);
+	if (link)
+		KNOW(op->disk, Disk, size, link->size);
+	if (link && link->format != disk_format_raw)
+		op_fail(op, OUTCOME_TERMINAL, "a restart opens it anew",
+			"disk %s is served by a QEMU, which keeps the size that it found", op->disk->vdev);
+}
+
+void disk_grow_effect(struct world *world, struct op *op)
+{
+	struct guest *guest = guest_changeable(world, op);
+	int64_t index = guest ? disk_index(guest->have->spec, op->disk->vdev) : -1;
+	struct Disk *disk = index < 0 ? NULL : guest->have->spec->disks.item[index];
+	if (guest && !disk)
+		op_fail(op, OUTCOME_TRANSIENT, NULL, "there is no disk %s", op->disk->vdev);
+	if (!disk)
+		return;
+	KNOW(disk, Disk, size, op->disk->size);
+	guest_changed(world, guest);
+}
+
 void nic_change_prepare(
 	struct world *world, struct op *op, const struct action *action, const struct links *links)
 {

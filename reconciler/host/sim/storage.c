@@ -165,17 +165,6 @@ static void create_prepare(
 	}
 }
 
-static bool guest_holds_path(const struct world *world, const char *path)
-{
-	for (uint32_t i = 0; path && i < world->guest_count; i++) {
-		const struct DomainSpec *spec = world->guests[i]->have->spec;
-		for (uint32_t k = 0; spec && k < spec->disks.count; k++)
-			if (text_equal(((const struct Disk *)spec->disks.item[k])->target, path))
-				return true;
-	}
-	return false;
-}
-
 static struct sim_volume *volume_begin(struct world *world, const struct op *op)
 {
 	struct sim_volume *volume = volume_find(world, op->uid);
@@ -195,7 +184,7 @@ static struct sim_volume *volume_begin(struct world *world, const struct op *op)
 	return volume;
 }
 
-static void know_link(struct op *op, const struct sim_volume *volume)
+void know_link(struct op *op, const struct sim_volume *volume)
 {
 	const struct LayerFound *top = NULL;
 	const struct list *chain = &volume->have->chain;
@@ -236,6 +225,8 @@ static struct LayerFound *layer_add(
 		KNOW(layer, LayerFound, open, false);
 	/* what the layer below turned out to be is known only now */
 	have->label->chain.item[have->chain.count] = object_copy(volume->arena, &type_LayerFound, expected);
+	if (sim_row(layer)->gives == PLACE_DATA && have->chain.count)
+		layer_fit(layer, have->chain.item[have->chain.count - 1]);
 	if (text_equal(layer->layer, "image") || text_equal(layer->layer, "overlay") ||
 		text_equal(layer->layer, "file"))
 		KNOW(layer, LayerFound, allocated, layer_allocated(layer));
@@ -309,6 +300,8 @@ static void open_effect(struct world *world, struct op *op)
 		layer = layer_add(world, volume, op->label->chain.item[op->layer]);
 	if (!layer->open && !layer_bind(world, volume->arena, op, layer))
 		return;
+	if (op->layer && (sim_row(layer) == &layer_table[Layer_nbd] || sim_row(layer) == &layer_table[Layer_loop]))
+		layer_fit(layer, volume->have->chain.item[op->layer - 1]);
 	if (!sim_row(layer)->makes) /* another device is another one */
 		KNOW(layer, LayerFound, id, arena_format(volume->arena, "sim:1:%" PRId64, world->next_id++));
 	world_acted(world);
@@ -410,6 +403,10 @@ const struct way storage_ways[VERBS] = {
 		.prepare = create_prepare,
 		.effect = open_effect,
 		.half = create_half},
+	[verb_volume_grow] = {.milliseconds = LAYER_MS,
+		.prepare = grow_prepare,
+		.effect = grow_effect,
+		.half = grow_half},
 	[verb_volume_close] = {.milliseconds = OPEN_MS, .prepare = layer_prepare, .effect = close_effect},
 	[verb_volume_record] = {.milliseconds = RECORD_MS, .prepare = label_prepare, .effect = record_effect},
 	[verb_config_create] = {.milliseconds = DRIVE_MS,

@@ -18,3 +18,14 @@ void layers_seen(struct HaveVolume *);
 
 /* storage.c */
 const char *sim_id_of_path(struct arena *, int kind, const char *path);
+/* What the volume gives, as far as it is open, into the op. */
+void know_link(struct op *, const struct sim_volume *);
+
+/* grow.c. The three of volume.grow. */
+void grow_prepare(struct world *, struct op *, const struct action *, const struct links *);
+void grow_effect(struct world *, struct op *);
+void grow_half(struct world *, struct op *);
+/* A layer that is as large as what it stands on. */
+void layer_fit(struct LayerFound *, const struct LayerFound *below);
+/* Has a guest this path as a disk? */
+bool guest_holds_path(const struct world *, const char *path);

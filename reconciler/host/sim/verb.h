@@ -29,6 +29,8 @@ void disk_attach_half(struct world *, struct op *);
 void disk_detach_prepare(struct world *, struct op *, const struct action *, const struct links *);
 void disk_detach_effect(struct world *, struct op *);
 void disk_detach_half(struct world *, struct op *);
+void disk_grow_prepare(struct world *, struct op *, const struct action *, const struct links *);
+void disk_grow_effect(struct world *, struct op *);
 void nic_change_prepare(struct world *, struct op *, const struct action *, const struct links *);
 void nic_attach_effect(struct world *, struct op *);
 void nic_attach_half(struct world *, struct op *);
