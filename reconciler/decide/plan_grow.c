@@ -71,8 +71,8 @@ static void grow_live(
 	if (first == change->actions.count)
 		return;
 	struct draft *last = change->actions.item[change->actions.count - 1];
-	for (uint32_t at = 0;
-		top->gives == FILE_DATA && (domain = have_holder(planner->have, have, &at, &disk));)
+	const bool shown = top->gives == FILE_DATA && last->action.layer + 1 == volume->chain.count;
+	for (uint32_t at = 0; shown && (domain = have_holder(planner->have, have, &at, &disk));)
 		if (!draft_taking_away(planner, domain, have))
 			draft_grown_disk(planner, change, domain, disk, volume, last);
 	for (uint32_t i = first; i < change->actions.count; i++)

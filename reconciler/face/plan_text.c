@@ -118,6 +118,12 @@ static void made_lines(const struct printer *printer, const struct change *chang
 		wording_domain(&text, change->domain);
 		made_line(printer, "domain", change->domain->name, width, buffer_string(&text));
 	}
+	for (uint32_t i = 0; i < change->actions.count; i++) {
+		const struct action *action = change->actions.item[i];
+
+		if (action->verb == verb_volume_grow)
+			fprintf(printer->out, "    %s\n", action->text);
+	}
 	if (change->domain && makes_drive(change)) {
 		BUFFER_SCOPED text = {0};
 
