@@ -47,14 +47,29 @@ static const char *image_obstacle(struct planner *planner, const struct Layer *l
 	return NULL;
 }
 
+/* A check whose own change came to nothing becomes part of this one. */
+static void adopt(struct planner *planner, struct change *change, struct draft *verify)
+{
+	if (!verify)
+		return;
+	for (uint32_t i = 0; i < verify->change->actions.count; i++)
+		if (verify->change->actions.item[i] == verify)
+			return;
+	verify->change = change;
+	verify->action.change = change->object;
+	list_add(planner->arena, &change->actions, verify);
+}
+
 /* The action that checks the digest of an image, one for all volumes on it; NULL where nothing is asked or it
  * is known to be right. */
 static struct draft *plan_image(
 	struct planner *planner, struct change *change, const struct wanted_image *image)
 {
 	struct image_plan *plan = &planner->images[image->index];
-	if (plan->planned)
+	if (plan->planned) {
+		adopt(planner, change, plan->verify);
 		return plan->verify;
+	}
 	plan->planned = true;
 	const struct HaveImage *have = have_image(planner->have, image->name);
 	if (!image->sha256 || (have && KNOWN(have, HaveImage, digest)))

@@ -154,6 +154,9 @@ struct volume_plan *plan_volume(struct planner *planner, struct change *change,
 		plan->blocked = arena_format(planner->arena,
 			"volume %s is there but not what its volume.json says; it is not touched",
 			volume->name);
+	else if (plan->have && plan->have->state == volume_state_closed && !plan->used &&
+		 begun_otherwise(planner, plan))
+		plan->ready = true; /* it is not what is wanted, but whole, and nobody is to have it */
 	else if ((!plan->have || plan->have->state != volume_state_complete) &&
 		 begun_otherwise(planner, plan))
 		plan->blocked = begun_otherwise(planner, plan);
