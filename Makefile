@@ -76,13 +76,17 @@ core: $B/core.a
 # the same cases every time here; `make property` alone also draws new ones
 check: SEED := 20240417
 check: COUNT := 500
-check: all unit cli golden schema layers-test readme property differential ## the tests alone, without looking for packages
+check: all unit cli golden cloud-init schema layers-test readme property differential ## the tests alone, without looking for packages
 
 .PHONY: cli golden
 cli: all ## the command line, case by case
 	@tests/cli/run $B/xensteer
 golden: all ## plans: want and have in, expected text out
 	@XENSTEER=$B/xensteer tests/golden/run
+
+.PHONY: cloud-init
+cloud-init: all ## cloud-init's own detection accepts a config drive (skipped where it is not installed)
+	@tests/tools/cloud-init $B/xensteer
 
 .PHONY: schema
 schema: all ## generated files are those of the tables; the JSON Schema agrees with validate
