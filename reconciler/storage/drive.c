@@ -293,7 +293,7 @@ static const char *const *xorriso(struct work *work, const struct wanted_config 
 static bool begin_create(struct work *work, const struct action *action)
 {
 	const struct wanted_config *config = action->config;
-	const char *content;
+	const char *content = "";
 	if (!volume_is_uid(action->uid))
 		return work_fail(
 			work, OUTCOME_TERMINAL, NULL, "%s is no uid", action->uid ? action->uid : "");
@@ -349,7 +349,7 @@ const struct work_verb work_config_remove = {.verb = verb_config_remove, .begin 
 static bool begin_record(struct work *work, const struct action *action)
 {
 	const struct wanted_volume *root = action->config->root->volume;
-	const char *content, *why = "it is gone";
+	const char *content = "", *why = "it is gone";
 	struct Label *label;
 	if (!content_of(work, action, &content))
 		return false;

@@ -294,6 +294,32 @@ Test(watch, a_single_file)
 	expect_wakes(scratch_write("a.yaml", "d"));
 }
 
+Test(watch, a_file_that_manifests_name)
+{
+	ARENA_SCOPED arena = arena_new();
+	struct list named = {0};
+	folder("m");
+	folder("secrets");
+	scratch_write("m/a.yaml", "# nothing");
+	scratch_write("secrets/pw", "one");
+	scratch_write("secrets/other", "one");
+	begin("m");
+	expect_sleeps(scratch_write("secrets/pw", "two"));
+	list_add(arena, &named, arena_format(arena, "%s/secrets/pw", scratch));
+	cr_expect(source_watch_also(watch, &named));
+	cr_expect_not(source_watch_also(watch, &named), "the same again");
+	cr_expect(source_watch_renew(watch), "it was not watched before");
+	cr_expect_not(source_watch_renew(watch));
+	expect_wakes(scratch_write("secrets/pw", "three"));
+	expect_wakes(gone("secrets/pw"));
+	expect_wakes(scratch_write("secrets/pw", "four"));
+	expect_sleeps(scratch_write("secrets/other", "two"));
+	named.count = 0;
+	cr_expect(source_watch_also(watch, &named));
+	cr_expect(source_watch_renew(watch));
+	expect_sleeps(scratch_write("secrets/pw", "five"));
+}
+
 Test(watch, several_paths_one_in_the_other)
 {
 	folder("m/sub");
