@@ -51,6 +51,7 @@ struct executing {
 	struct executor executor;
 	struct batch *batches; /* oldest first */
 	uint32_t running;
+	uint32_t waiting; /* of them: for a guest, which costs the host nothing */
 };
 
 static int64_t clock_of(const struct batch *batch)
@@ -240,6 +241,7 @@ static void settle(struct batch *batch, const struct finished *result)
 	const struct action *action = task->action;
 	batch->running--;
 	batch->executing->running--;
+	batch->executing->waiting -= verb_table[action->verb].waits;
 	if (result->outcome != OUTCOME_DONE) {
 		tell(batch, PROGRESS_FAILED, task, result);
 		fail(batch, task, result);
@@ -264,6 +266,7 @@ static void begin(struct batch *batch, struct task *task)
 	task->state = RUNNING;
 	batch->running++;
 	batch->executing->running++;
+	batch->executing->waiting += verb_table[task->action->verb].waits;
 	tell(batch, PROGRESS_BEGIN, task, NULL);
 	struct finished failure;
 	if (!write_ahead(batch, task, &failure)) {
@@ -311,7 +314,8 @@ static void begin_ready(struct batch *batch)
 	struct executing *executing = batch->executing;
 	uint32_t i = batch->first_ready;
 	bool skipped = false;
-	for (; i < batch->count && executing->running < executing->executor.parallelism; i++) {
+	for (; i < batch->count && executing->running - executing->waiting < executing->executor.parallelism;
+		i++) {
 		struct task *task = &batch->tasks[i];
 		if (task->state == READY && !stopping(executing)) {
 			if (object_is_busy(executing, task->action->object))

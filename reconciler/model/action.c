@@ -7,6 +7,7 @@
 #define REVERSIBLE .reversible = true
 #define RECORDS .records = true
 #define FORGETS .forgets = true
+#define WAITS .reversible = true, .waits = true
 #define PLAIN .reversible = false
 const struct verb_row verb_table[VERBS] = {
 	[verb_none] = {.verb = "none", .wording = "nothing"},

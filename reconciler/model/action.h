@@ -23,7 +23,7 @@ struct verb_row {
 	enum stage stage;
 	enum level blast;
 	int deadline; /* seconds; 0: from the object */
-	bool reversible, records, forgets;
+	bool reversible, records, forgets, waits;
 };
 extern const struct verb_row verb_table[VERBS];
 enum verb verb_find(const char *verb); /* verb_none if there is no such */
