@@ -45,6 +45,23 @@ static void type_set(int type)
 	KNOW(label, LayerFound, source, choice_filesystem[type]);
 }
 
+static void end(void)
+{
+	while (umount2(place, UMOUNT_NOFOLLOW) == 0)
+		;
+	if (device)
+		program("losetup", "-d", device);
+	arena_free(arena);
+	scratch_leave();
+}
+
+/* Criterion leaves out the end of what is skipped. */
+static void skip(const char *why)
+{
+	end();
+	cr_skip_test("%s", why);
+}
+
 static void begin(void)
 {
 	scratch_enter();
@@ -59,17 +76,7 @@ static void begin(void)
 	type_set(filesystem_ext4);
 	device = loop_make("disk", "320M");
 	if (!device)
-		cr_skip_test("no loop device can be made here");
-}
-
-static void end(void)
-{
-	while (umount2(place, UMOUNT_NOFOLLOW) == 0)
-		;
-	if (device)
-		program("losetup", "-d", device);
-	arena_free(arena);
-	scratch_leave();
+		skip("no loop device can be made here");
 }
 
 TestSuite(filesystem, .init = begin, .fini = end);
@@ -413,7 +420,7 @@ Test(filesystem, xfs_grows_with_its_device)
 Test(filesystem, ext4_grows_too)
 {
 	if (prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) != 1)
-		cr_skip_test("the kernel lets nobody here resize an ext4");
+		skip("the kernel lets nobody here resize an ext4");
 	grows(filesystem_ext4);
 }
 
