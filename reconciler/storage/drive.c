@@ -388,13 +388,12 @@ void drives_sweep(const struct real *real, const struct want *want, const struct
 		if (folder < 0)
 			continue;
 		(void)leftovers_remove(path, NULL);
-		/* one that stays is found by the next sweep */
-		bool all = true;
 		for (uint32_t i = 0; have->known && i < have->found->drives.count; i++) {
 			const struct HaveDrive *drive = have->found->drives.item[i];
-			if (!is_in_use(want, have, drive))
-				all &= shred_file(folder, drive_name(arena, drive->domain, drive->content));
+			const char *name = drive_name(arena, drive->domain, drive->content);
+			/* one that stays is found by the next sweep */
+			if (!is_in_use(want, have, drive) && !shred_file(folder, name))
+				break;
 		}
-		(void)all;
 	}
 }

@@ -43,7 +43,9 @@ struct answer answer_read(struct store *store, struct arena *arena, int64_t domi
 		     : NULL;
 	if (!text || !*text || strcmp(text, "1") == 0)
 		return (struct answer){.answer = config_answer_none};
-	return strcmp(text, "2") == 0 ? (struct answer){.answer = config_answer_done} : judge(arena, text);
+	if (strcmp(text, "2") == 0)
+		return (struct answer){.answer = config_answer_done};
+	return judge(arena, text);
 }
 
 int64_t answer_asked(struct store *store, const char *owner, const char *uuid, int64_t domid)
