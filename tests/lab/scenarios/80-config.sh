@@ -51,10 +51,11 @@ ok "the drive is cloud-init's" says 'LABEL="cidata"' guest new 'blkid /dev/xvdd'
 ok "it read its files" says "local-hostname: new" guest new 'cat /tmp/applied'
 ok "its own, too" says "$user_secret" guest new 'cat /tmp/applied'
 ok "it cannot write to it" fails 1 guest new 'dd if=/dev/zero of=/dev/xvdd bs=512 count=1 2>/dev/null'
-for command in 'plan -o json' 'describe Domain/new' 'describe -o json Domain/new' 'render new' snapshot 'status -o json'; do
+for command in 'plan -o json' 'describe Domain/new' 'describe -o json Domain/new' 'render new' 'status -o json'; do
 	# shellcheck disable=SC2086 # words
 	ok "$command does not show it" silent steer $command
 done
+ok "nor does a snapshot" silent xensteer snapshot --config "$settings"
 file new.user-data "#cloud-config
 # second $user_secret"
 ok "other content waits for a restart" says "restart required" steer plan
