@@ -133,7 +133,8 @@ static void judge_growth(
 				first->name ? first->name : first->uuid, name);
 		first = holder;
 	}
-	difference->unknown = !first && may_be_held(comparing);
+	/* what is live does no harm to another one either */
+	difference->unknown = (!first || difference->effect > level_live) && may_be_held(comparing);
 }
 
 /* What was begun and not ended: the label learns of a size last, when all that stands on it has grown. */

@@ -26,7 +26,11 @@ void draft_growth_after(struct planner *planner, struct change *change, const st
 {
 	const struct HaveVolume *have = growing(planner, volume);
 	struct list others = {0}; /* struct draft */
-	if (!have || volume_holder(planner, have, domain, &others).domain)
+	if (!have)
+		return;
+	/* an inline volume is with its own guest, or with none */
+	const struct holder other = volume_holder(planner, have, domain, &others);
+	if (other.domain && (other.surely || !volume->vdev))
 		return;
 	const uint32_t first = change->actions.count;
 	draft_layers(planner, change, volume_plan_of(planner, volume), after, level_restart);

@@ -140,8 +140,7 @@ void size_write(struct json *json, const char *key, int64_t bytes)
 	json_text(json, key, size_text(bytes, text));
 }
 
-/* Below 2 GiB, so that some volumes and guests fit into any host. */
-static int64_t size_of(struct place place, const struct field *field)
+int64_t size_of(struct place place, const struct field *field)
 {
 	int64_t multiple = field->multiple ? field->multiple : MiB;
 	int64_t size = field->min + multiple * (int64_t)(place.number % 64);

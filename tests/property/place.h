@@ -36,6 +36,8 @@ void name_of(const struct recipe *, const char *kind, unsigned index, bool forme
 
 /* Values by shape. */
 const char *text_of(struct place, const struct field *, char out[96]);
+/* Below 2 GiB, so that some volumes and guests fit into any host. */
+int64_t size_of(struct place, const struct field *);
 void size_write(struct json *, const char *key, int64_t bytes);
 void value_write(struct json *, const char *key, const struct field *, struct place, struct scope *);
 void object_write(struct json *, const char *key, const struct type *, struct place, struct scope *);

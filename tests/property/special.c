@@ -142,6 +142,25 @@ static bool chain_may_be_read_only(struct place place)
 	return drawn == 0 || drawn > 5 || is_chance(chain_place(place), "qcow2 read-only", 20);
 }
 
+/* Sizes change where the rest of a chain stays: mostly up. In steps of what is drawn. */
+static int64_t grown(struct place place, const struct scope *scope)
+{
+	const struct recipe *recipe = scope->recipe;
+	const struct recipe unvaried = {.seed = recipe->seed};
+	struct place here = {recipe, random_of(recipe->seed ^ place.key), place.key};
+	struct place before = {&unvaried, here.number, place.key};
+	if (place_below(here, "grown").number == place_below(before, "grown").number)
+		return 1;
+	return is_chance(here, "shrinks", 12) ? 0 : 2 + (int64_t)draw(here, "steps", 3);
+}
+
+static void layer_size_write(
+	struct json *json, const struct field *field, struct place place, struct scope *scope)
+{
+	if (field->required || is_chance(place, "there", 3))
+		size_write(json, field->key, size_of(place, field) + grown(place, scope) * MiB);
+}
+
 static void layer_write(struct json *json, const char *layer, struct place place, struct scope *scope)
 {
 	const struct field *field = type_field(&type_Layer, layer);
@@ -174,27 +193,27 @@ static void layer_plain(struct json *json, const char *layer, int64_t number)
 	json_close(json, '}');
 }
 
-static void lvm_write(struct json *json, struct place place)
+static void lvm_write(struct json *json, struct place place, const struct scope *scope)
 {
 	json_open_object(json, NULL);
 	json_open_object(json, "lvm");
 	json_text(json, "group", is_chance(place, "group", 2) ? "vg0" : "vg1");
-	json_text(json, "size", "2GiB");
+	size_write(json, "size", (2 + grown(place_below(place, "lvm"), scope)) * GiB);
 	json_close(json, '}');
 	json_close(json, '}');
 }
 
 /* A device on a raw file or a logical volume, as chains on which something may stand. */
-static void device_write(struct json *json, struct place place)
+static void device_write(struct json *json, struct place place, const struct scope *scope)
 {
 	const unsigned drawn = draw(place, "device", 6);
 	if (drawn == 0) {
-		lvm_write(json, place);
+		lvm_write(json, place, scope);
 		return;
 	}
 	json_open_object(json, NULL);
 	json_open_object(json, "file");
-	json_text(json, "size", "3GiB");
+	size_write(json, "size", (3 + grown(place_below(place, "file"), scope)) * GiB);
 	json_close(json, '}');
 	json_close(json, '}');
 	layer_plain(json, drawn % 2 ? "nbd" : "loop", 0);
@@ -211,13 +230,13 @@ static void chain_write(struct json *json, const char *key, struct place place, 
 	const bool deep = drawn > 0 && is_chance(place, "deep", 3);
 	json_open_array(json, key);
 	if (deep && drawn < 7) {
-		device_write(json, place);
+		device_write(json, place, scope);
 		layer_plain(json, "filesystem", 0);
 	}
 	if (drawn <= 4)
 		image_write(json, place, drawn == 0);
 	else if (deep && drawn == 7)
-		device_write(json, place);
+		device_write(json, place, scope);
 	else
 		layer_write(json, "file", place, scope);
 	if (drawn >= 1 && drawn <= 5)
@@ -404,6 +423,8 @@ static const struct special specials[] = {
 	{"DomainSpec", "config", config},
 	{"DomainSpec", "events", left_out}, /* they need supervision: xl */
 	{"VolumeSpec", "chain", chain},
+	{"FileLayer", "size", layer_size_write},
+	{"OverlayLayer", "size", layer_size_write},
 	{"Vnc", "port", port},
 	{"ImageSpec", "path", image_path},
 	{"ImageSpec", "format", image_format},

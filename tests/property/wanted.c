@@ -1,6 +1,7 @@
 /* What is looked at: domains with their devices, volumes, records and marks, one by one against what is
  * wanted. Of what a plan leaves with a reason only that reason is asked for. */
 #include "tests/property/wanted.h"
+#include "model/chain.h"
 #include "model/drive.h"
 #include "state/record.h"
 #include <string.h>
@@ -78,8 +79,35 @@ static unsigned nics_with(const struct DomainSpec *spec, const struct Nic *want)
 	return count;
 }
 
+/* Every layer has the size that is wanted of it, what only follows that of what it stands on, and the guest
+ * sees it. */
+static const char *sizes_are_as_wanted(struct scene *scene, const struct wanted_volume *want,
+	const struct HaveVolume *have, const struct Disk *disk)
+{
+	const struct LayerFound *layer = NULL, *below = NULL;
+	for (uint32_t i = 0; i < have->chain.count && i < want->chain.count; i++, below = layer) {
+		const struct field *field;
+		const struct mark *at;
+		const int64_t *size = layer_size(want->chain.item[i], &field, &at);
+		const struct LayerFound *row = have->label->chain.item[i];
+		const struct layer_row *kind = layer_row_of(want->chain.item[i]);
+		layer = have->chain.item[i];
+		if (size && (layer->size != *size || row->size != *size))
+			return fail(scene, "%s: layer %u has %lld bytes, its label says %lld, wanted are %lld",
+				want->name, i, (long long)layer->size, (long long)row->size,
+				(long long)*size);
+		if (layer->open && below && below->size > layer->size && kind->grows != GROWS_NOT &&
+			kind->grows != GROWS_TO_SIZE)
+			return fail(scene, "%s: layer %u (%s) has not grown", want->name, i, kind->key);
+	}
+	if (disk && layer && disk->size != layer->size)
+		return fail(scene, "%s: the guest sees %lld bytes of %lld", want->name,
+			(long long)disk->size, (long long)layer->size);
+	return NULL;
+}
+
 static const char *devices_are_as_wanted(struct scene *scene, const struct have *have,
-	const struct wanted_domain *want, const struct DomainSpec *spec)
+	const struct plan *plan, const struct wanted_domain *want, const struct DomainSpec *spec)
 {
 	/* a config drive comes and goes: whether it is there is for the plan to say */
 	uint32_t disks = spec->disks.count;
@@ -100,6 +128,12 @@ static const char *devices_are_as_wanted(struct scene *scene, const struct have 
 		if (!text_equal(disk->target, top->path) || disk->access != wanted->disk->access)
 			return fail(scene, "%s: disk %s is another or has another access", want->name,
 				wanted->disk->vdev);
+		const char *sizes =
+			is_left(plan, arena_format(scene->arena, "Volume/%s", wanted->volume->name))
+				? NULL
+				: sizes_are_as_wanted(scene, wanted->volume, volume, disk);
+		if (sizes)
+			return sizes;
 	}
 	for (uint32_t i = 0; i < want->spec->nics.count; i++)
 		if (nics_with(spec, want->spec->nics.item[i]) != 1)
@@ -109,8 +143,8 @@ static const char *devices_are_as_wanted(struct scene *scene, const struct have 
 	return NULL;
 }
 
-static const char *domain_is_as_wanted(
-	struct scene *scene, const struct have *have, const struct wanted_domain *want)
+static const char *domain_is_as_wanted(struct scene *scene, const struct have *have,
+	const struct plan *plan, const struct wanted_domain *want)
 {
 	const struct HaveDomain *found = NULL;
 	unsigned count = 0;
@@ -135,7 +169,7 @@ static const char *domain_is_as_wanted(
 		return fail(scene, "%s has another maxMemory than wanted", want->name);
 	if (found->mark->protect != want->object->domain->metadata->protect)
 		return fail(scene, "%s: its protection is not recorded", want->name);
-	return devices_are_as_wanted(scene, have, want, spec);
+	return devices_are_as_wanted(scene, have, plan, want, spec);
 }
 
 /* Its object has another uid now: what it had before is kept. */
@@ -275,7 +309,14 @@ const char *is_as_wanted(struct scene *scene, bool *blocked)
 	for (uint32_t i = 0; !failure && i < scene->want->domains.count; i++) {
 		const struct wanted_domain *domain = scene->want->domains.item[i];
 		if (!is_left(plan, domain->object->text))
-			failure = domain_is_as_wanted(scene, have, domain);
+			failure = domain_is_as_wanted(scene, have, plan, domain);
+	}
+	for (uint32_t i = 0; !failure && i < scene->want->volumes.count; i++) {
+		const struct wanted_volume *volume = scene->want->volumes.item[i];
+		const struct HaveVolume *found = have_volume(have, volume->uid);
+		if (!volume->vdev && found && found->state == volume_state_complete &&
+			!is_left(plan, arena_format(scene->arena, "Volume/%s", volume->name)))
+			failure = sizes_are_as_wanted(scene, volume, found, NULL);
 	}
 	if (!failure)
 		failure = nothing_is_left_over(scene, have, plan);
