@@ -37,8 +37,8 @@ extern const char diff_lost_words[];
  * none where no guest has the volume; not known where one may have it. */
 void diff_volume(struct arena *, const struct want *, const struct have *, const struct wanted_volume *,
 	const struct HaveVolume *, struct list *out);
-/* Of a declared volume that is there, as differences of the guest that has it as this disk: what can only grow
- * when that guest is restarted. */
+/* Of a declared volume that is there, as differences of the guest that has it as this disk: what can only
+ * grow when that guest is restarted. */
 void diff_staged_growth(struct arena *, const struct have *, const struct wanted_disk *,
 	const struct HaveVolume *, struct list *out);
 /* Is there any layer that is to grow, or began to? */

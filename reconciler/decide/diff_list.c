@@ -71,13 +71,13 @@ bool diff_lost(const struct have *have, const struct wanted_volume *volume, cons
 	       !have_volume(have, volume->uid);
 }
 
-/* The volume has grown and the guest has not been shown it: that was cut short. While it is still growing, its
- * own difference says so. */
+/* The volume has grown and the guest has not been shown it: that was cut short. While it is still growing,
+ * its own difference says so. */
 static void diff_disk_size(const struct diffing *diffing, const struct wanted_disk *want,
 	const struct HaveVolume *volume, const struct Disk *have, const struct link *link)
 {
-	if (!KNOWN(have, Disk, size) || !link->size || have->size >= link->size || have->fault != fault_none ||
-		diff_grows(want->volume, volume))
+	if (!KNOWN(have, Disk, size) || !link->size || have->size >= link->size ||
+		have->fault != fault_none || diff_grows(want->volume, volume))
 		return;
 	const struct LayerFound *top = volume->chain.item[volume->chain.count - 1];
 	struct difference *difference = entry_difference(diffing,

@@ -1,6 +1,6 @@
 /* Volumes that are there against the chain that is wanted: the layers that the label recorded, one by one. A
- * size may grow; whether that can be done while a guest has the volume follows from the layers between the one
- * that grows and the guest. Every other difference is refused, at its line. */
+ * size may grow; whether that can be done while a guest has the volume follows from the layers between the
+ * one that grows and the guest. Every other difference is refused, at its line. */
 #include "decide/diff.h"
 #include "model/chain.h"
 #include "model/effect.h"
@@ -23,8 +23,7 @@ struct comparing {
 	const struct have *have;
 	const struct wanted_volume *volume;
 	const struct HaveVolume *found;
-	const struct list *layers; /* struct LayerFound: as found, or as recorded */
-	const char *prefix;        /* of paths */
+	const char *prefix; /* of paths */
 	struct list *out;
 };
 
@@ -33,7 +32,15 @@ static const struct layer_row *row_at(const struct comparing *comparing, uint32_
 	return layer_row_of(comparing->volume->chain.item[index]);
 }
 
-/* Up to where it matters that the layer at `index` grows: a filesystem hands on a place, which has no size. */
+/* As it was found, or, where it is not there yet, as it is recorded. */
+static const struct LayerFound *layer_at(const struct comparing *comparing, uint32_t index)
+{
+	const struct list *found = &comparing->found->chain;
+	return index < found->count ? found->item[index] : comparing->found->label->chain.item[index];
+}
+
+/* Up to where it matters that the layer at `index` grows: a filesystem hands on a place, which has no size.
+ */
 static uint32_t growth_end(const struct comparing *comparing, uint32_t index)
 {
 	uint32_t end = index + 1;
@@ -68,10 +75,10 @@ static enum level growth_level(const struct comparing *comparing, uint32_t index
 	const uint32_t end = growth_end(comparing, index);
 	enum level level = level_live;
 	for (uint32_t i = index; i < end; i++) {
-		const struct LayerFound *layer = comparing->layers->item[i];
-		const struct circumstances at = {
-			.format = i == index && KNOWN(layer, LayerFound, format) ? (enum disk_format)layer->format
-										 : disk_format_raw};
+		const struct LayerFound *layer = layer_at(comparing, i);
+		const struct circumstances at = {.format = i == index && KNOWN(layer, LayerFound, format)
+								   ? (enum disk_format)layer->format
+								   : disk_format_raw};
 		if (effect_grow(&at) > level)
 			level = effect_grow(&at);
 		if (row_at(comparing, i)->grows == GROWS_WHEN_OPENED)
@@ -91,8 +98,7 @@ static bool may_be_held(const struct comparing *comparing)
 				       KNOWN(domain->spec, DomainSpec, disks);
 		const bool stranger = KNOWN(domain, HaveDomain, owned) && !domain->owned;
 		if (!described && !stranger &&
-			(!comparing->volume->vdev ||
-				text_equal(domain->uuid, comparing->volume->domain_uid)))
+			(!comparing->volume->vdev || text_equal(domain->uuid, comparing->volume->domain_uid)))
 			return true;
 	}
 	return !comparing->have->known;
@@ -109,8 +115,7 @@ static bool may_see(const struct comparing *comparing, const struct Disk *disk)
 }
 
 /* What growing does to those who have it. */
-static void judge_growth(
-	const struct comparing *comparing, uint32_t index, struct difference *difference)
+static void judge_growth(const struct comparing *comparing, uint32_t index, struct difference *difference)
 {
 	const struct have *have = comparing->have;
 	const bool reaches = growth_end(comparing, index) == comparing->volume->chain.count &&
@@ -125,8 +130,8 @@ static void judge_growth(
 		if (level > difference->effect)
 			difference->effect = level;
 		if (!(KNOWN(holder, HaveDomain, owned) && holder->owned))
-			difference->refused = arena_format(
-				comparing->arena, "domain %s has it, which is not ours", name);
+			difference->refused =
+				arena_format(comparing->arena, "domain %s has it, which is not ours", name);
 		else if (first && difference->effect > level_live)
 			difference->refused = arena_format(comparing->arena,
 				"%s and %s have it, and it cannot grow while a guest has it: stop them",
@@ -141,11 +146,11 @@ static void judge_growth(
 static const int64_t *size_begun(const struct comparing *comparing, uint32_t index)
 {
 	const struct list *recorded = &comparing->found->label->chain;
-	const struct LayerFound *label = recorded->item[index], *layer = comparing->layers->item[index];
+	const struct LayerFound *label = recorded->item[index], *layer = layer_at(comparing, index);
 	if (KNOWN(label, LayerFound, size) && label->size < layer->size)
 		return &label->size;
-	for (uint32_t i = index + 1; i < comparing->layers->count; i++) {
-		const struct LayerFound *above = comparing->layers->item[i];
+	for (uint32_t i = index + 1; i < recorded->count; i++) {
+		const struct LayerFound *above = layer_at(comparing, i);
 		const struct LoopLayer *loop = ((const struct Layer *)comparing->volume->chain.item[i])->loop;
 		if (!loop)
 			break;
@@ -159,7 +164,7 @@ static const int64_t *size_begun(const struct comparing *comparing, uint32_t ind
 
 static void diff_size(const struct comparing *comparing, uint32_t index)
 {
-	const struct LayerFound *found = comparing->layers->item[index];
+	const struct LayerFound *found = layer_at(comparing, index);
 	const struct field *field;
 	const struct mark *at;
 	const int64_t *want = layer_size(comparing->volume->chain.item[index], &field, &at);
@@ -188,7 +193,7 @@ static void diff_size(const struct comparing *comparing, uint32_t index)
 static void diff_source(const struct comparing *comparing, uint32_t index)
 {
 	const struct Layer *want = comparing->volume->chain.item[index];
-	const struct LayerFound *have = comparing->layers->item[index];
+	const struct LayerFound *have = layer_at(comparing, index);
 	const bool block = want->at[Layer_block] != NULL;
 	const char **texts = arena_array(comparing->arena, const char *, 2);
 	texts[0] = block ? want->block->path : layer_source(comparing->arena, want);
@@ -208,7 +213,7 @@ static void diff_source(const struct comparing *comparing, uint32_t index)
 static void diff_layer(const struct comparing *comparing, uint32_t index)
 {
 	const struct FileLayer *want = ((const struct Layer *)comparing->volume->chain.item[index])->file;
-	const struct LayerFound *have = comparing->layers->item[index];
+	const struct LayerFound *have = layer_at(comparing, index);
 	diff_size(comparing, index);
 	diff_source(comparing, index);
 	if (!want || !KNOWN(have, LayerFound, format) || have->format == want->format)
@@ -250,37 +255,33 @@ static const struct list *chain_recorded(struct arena *arena, const struct list 
 	return chain;
 }
 
-/* The layers of both sides, one by one; NULL: they are not the same ones. */
-static const struct list *layers_alike(const struct wanted_volume *volume, const struct HaveVolume *found)
-{
-	const struct list *recorded = &found->label->chain;
-	if (recorded->count != volume->chain.count)
-		return NULL;
-	for (uint32_t i = 0; i < recorded->count; i++) {
-		const struct LayerFound *layer = recorded->item[i];
-		if (!text_equal(layer->layer, layer_key(volume->chain.item[i])))
-			return NULL;
-	}
-	return found->chain.count == recorded->count ? &found->chain : recorded;
-}
-
 static bool is_told(const struct HaveVolume *found)
 {
 	return found->label && KNOWN(found->label, Label, chain) && KNOWN(found, HaveVolume, state);
 }
 
-static void compare(struct comparing *comparing)
+/* Are they the same layers on both sides? */
+static bool is_alike(const struct wanted_volume *volume, const struct HaveVolume *found)
+{
+	const struct list *recorded = &found->label->chain;
+	bool same = recorded->count == volume->chain.count;
+	for (uint32_t i = 0; same && i < recorded->count; i++)
+		same = text_equal(((const struct LayerFound *)recorded->item[i])->layer,
+			layer_key(volume->chain.item[i]));
+	return same;
+}
+
+static void compare(const struct comparing *comparing)
 {
 	struct arena *arena = comparing->arena;
 	const struct wanted_volume *volume = comparing->volume;
 	const struct HaveVolume *found = comparing->found;
 	const struct field *field = &type_VolumeSpec.fields[VolumeSpec_chain];
-	comparing->layers = is_told(found) ? layers_alike(volume, found) : NULL;
-	for (uint32_t i = 0; comparing->layers && i < volume->chain.count; i++)
+	const bool told = is_told(found), alike = told && is_alike(volume, found);
+	for (uint32_t i = 0; alike && i < volume->chain.count; i++)
 		diff_layer(comparing, i);
-	if (comparing->layers)
+	if (alike)
 		return;
-	const bool told = is_told(found);
 	struct difference *difference =
 		add(arena, comparing->out, arena_format(arena, "%s.chain", comparing->prefix), field,
 			&volume->chain, told ? chain_recorded(arena, &found->label->chain) : NULL, volume->at,
@@ -307,12 +308,12 @@ void diff_volume(struct arena *arena, const struct want *want, const struct have
 
 bool diff_grows(const struct wanted_volume *volume, const struct HaveVolume *found)
 {
-	struct comparing comparing = {.volume = volume, .found = found};
+	const struct comparing comparing = {.volume = volume, .found = found};
 	const struct field *field;
 	const struct mark *at;
-	comparing.layers = is_told(found) ? layers_alike(volume, found) : NULL;
-	for (uint32_t i = 0; comparing.layers && i < volume->chain.count; i++) {
-		const struct LayerFound *layer = comparing.layers->item[i];
+	const bool alike = is_told(found) && is_alike(volume, found);
+	for (uint32_t i = 0; alike && i < volume->chain.count; i++) {
+		const struct LayerFound *layer = layer_at(&comparing, i);
 		const int64_t *want = layer_size(volume->chain.item[i], &field, &at);
 		if (want && KNOWN(layer, LayerFound, size) &&
 			(*want > layer->size || (*want == layer->size && size_begun(&comparing, i))))

@@ -291,8 +291,8 @@ bool draft_create(struct planner *planner, struct change *change, const struct w
 		}
 	}
 	for (uint32_t i = 0; i < domain->disks.count; i++)
-		draft_growth_after(planner, change, ((const struct wanted_disk *)domain->disks.item[i])->volume,
-			have, after);
+		draft_growth_after(planner, change,
+			((const struct wanted_disk *)domain->disks.item[i])->volume, have, after);
 	struct draft *drive = draft_config(planner, change, domain, check);
 	struct draft *configure = draft_of(planner, change, verb_domain_configure, domain, NULL, NULL, check);
 	for (uint32_t i = 0; i < domain->disks.count; i++) {

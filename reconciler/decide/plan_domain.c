@@ -66,16 +66,17 @@ const struct HaveVolume *inline_volume(const struct planner *planner, const stru
 		       : NULL;
 }
 
-/* Differences of inline volumes count as differences of their domain; so does what of a declared one waits for
- * its restart. */
+/* Differences of inline volumes count as differences of their domain; so does what of a declared one waits
+ * for its restart. */
 static void diff_volumes(
 	struct planner *planner, const struct wanted_domain *domain, struct list *differences)
 {
 	for (uint32_t i = 0; i < domain->disks.count; i++) {
 		const struct wanted_disk *disk = domain->disks.item[i];
 		const struct HaveVolume *have = inline_volume(planner, disk);
-		const struct HaveVolume *declared =
-			disk->volume && !disk->volume->vdev ? volume_plan_of(planner, disk->volume)->have : NULL;
+		const struct HaveVolume *declared = disk->volume && !disk->volume->vdev
+							    ? volume_plan_of(planner, disk->volume)->have
+							    : NULL;
 		if (have)
 			diff_volume(planner->arena, planner->want, planner->have, disk->volume, have,
 				differences);
@@ -166,7 +167,8 @@ static void plan_running(struct planner *planner, struct change *change, const s
 		for (uint32_t i = own; i < change->difference_count; i++)
 			if (change->differences[i].verb == verb_volume_grow)
 				change->difference_allowed[i] =
-					volume_plan_of(planner, change->differences[i].grows)->grown == change;
+					volume_plan_of(planner, change->differences[i].grows)->grown ==
+					change;
 	} else {
 		if (have->power == found_power_Paused)
 			draft_of(planner, change, verb_domain_unpause, domain, have, NULL, NULL);

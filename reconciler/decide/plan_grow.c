@@ -63,8 +63,8 @@ void draft_grown_disk(struct planner *planner, struct change *change, const stru
 }
 
 /* The layers grow, then each guest that keeps the volume as a file is shown its new size. */
-static void grow_live(
-	struct planner *planner, struct change *change, const struct wanted_volume *volume, struct draft *after)
+static void grow_live(struct planner *planner, struct change *change, const struct wanted_volume *volume,
+	struct draft *after)
 {
 	const struct HaveVolume *have = volume_plan_of(planner, volume)->have;
 	const struct layer_row *top = layer_row_of(volume->chain.item[volume->chain.count - 1]);
@@ -83,8 +83,7 @@ static void grow_live(
 		((struct draft *)change->actions.item[i])->action.blast = level_live;
 }
 
-void draft_growth_live(
-	struct planner *planner, struct change *change, const struct wanted_volume *volume)
+void draft_growth_live(struct planner *planner, struct change *change, const struct wanted_volume *volume)
 {
 	plan_volume(planner, change, volume, NULL);
 	if (growing(planner, volume))
@@ -102,9 +101,9 @@ static const char *objection(struct planner *planner, const struct HaveVolume *v
 	const struct HaveDomain *domain;
 	const struct Disk *disk;
 	for (uint32_t at = 0; (domain = have_holder(planner->have, volume, &at, &disk));) {
-		const struct wanted_domain *wanted =
-			domain->mark && domain->mark->name ? want_domain(planner->want, domain->mark->name)
-							   : NULL;
+		const struct wanted_domain *wanted = domain->mark && domain->mark->name
+							     ? want_domain(planner->want, domain->mark->name)
+							     : NULL;
 		if (draft_taking_away(planner, domain, volume) || !wanted ||
 			strcmp(wanted->uid, domain->uuid) != 0)
 			continue;

@@ -1,7 +1,7 @@
-/* The layers of a volume, gone through from the bottom: what is not there is made, what is to be had is opened,
- * what is too small grows. Which layers grow is said by the differences of the volume, up to a level; what
- * stands on one grows with it, or is opened anew. What was opened only for that is closed again. Images are
- * checked before the first layer that stands on them. */
+/* The layers of a volume, gone through from the bottom: what is not there is made, what is to be had is
+ * opened, what is too small grows. Which layers grow is said by the differences of the volume, up to a level;
+ * what stands on one grows with it, or is opened anew. What was opened only for that is closed again. Images
+ * are checked before the first layer that stands on them. */
 #include "decide/planner.h"
 #include "model/chain.h"
 #include "model/quantity.h"

@@ -33,8 +33,7 @@ struct draft *draft_taking_away(
 			return change->actions.item[change->actions.count - 1];
 		for (uint32_t k = 0; k < change->actions.count; k++) {
 			struct draft *draft = change->actions.item[k];
-			if (draft->action.verb == verb_disk_detach &&
-				have_is_on(draft->action.disk, volume))
+			if (draft->action.verb == verb_disk_detach && have_is_on(draft->action.disk, volume))
 				return draft;
 		}
 	}

@@ -219,8 +219,8 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 				  : difference->grows  ? "a guest may have it whose disks are not known"
 						       : "what is there could not be read";
 		if (!change->actions.count)
-			change_block(planner, change,
-				difference->unknown ? CHANGE_UNKNOWN : CHANGE_BLOCKED, why);
+			change_block(
+				planner, change, difference->unknown ? CHANGE_UNKNOWN : CHANGE_BLOCKED, why);
 		else {
 			change_reason(planner, change, why);
 			change->cause = CAUSE_ERROR;

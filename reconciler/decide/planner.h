@@ -20,9 +20,9 @@ struct volume_plan {
 	bool used; /* a wanted domain that is not Stopped has it */
 	bool planned;
 	struct change *grown; /* by whose actions it grows; NULL: it does not */
-	bool ready;          /* it is there, or `last` makes it so */
-	struct draft *last;  /* the action after which it is there; NULL: it is there already */
-	const char *blocked; /* why not, where it cannot be */
+	bool ready;           /* it is there, or `last` makes it so */
+	struct draft *last;   /* the action after which it is there; NULL: it is there already */
+	const char *blocked;  /* why not, where it cannot be */
 };
 struct image_plan {
 	bool planned;
@@ -137,9 +137,10 @@ struct draft *plan_stop(struct planner *, struct change *, const char *name, con
 
 /* A declared Volume as an object of its own. */
 void plan_declared_volume(struct planner *, const struct wanted_volume *);
-/* The layers of a volume that are not there are made, those that are to be open are opened, and those grow whose
- * growing does at most `growth` to a guest: none where nobody has it; live where somebody has it, and keeps it;
- * restart where nobody has it any more after `after`. plan->last, ready, grown, blocked say what came of it. */
+/* The layers of a volume that are not there are made, those that are to be open are opened, and those grow
+ * whose growing does at most `growth` to a guest: none where nobody has it; live where somebody has it, and
+ * keeps it; restart where nobody has it any more after `after`. plan->last, ready, grown, blocked say what
+ * came of it. */
 void draft_layers(
 	struct planner *, struct change *, struct volume_plan *, struct draft *after, enum level growth);
 /* A layer that was found; NULL: it is not there, or it was never made. */
@@ -149,8 +150,8 @@ const char *layer_words(struct arena *, const struct Layer *);
 /* What the label of a volume is to say, but for its chain. */
 struct Label *label_of(struct planner *, const struct volume_plan *);
 
-/* Growth (plan_grow.c). A volume that this guest (NULL: it is not there) has, and does not have any more after
- * `after`: what is to grow of it grows then, unless another guest has it. */
+/* Growth (plan_grow.c). A volume that this guest (NULL: it is not there) has, and does not have any more
+ * after `after`: what is to grow of it grows then, unless another guest has it. */
 void draft_growth_after(struct planner *, struct change *, const struct wanted_volume *,
 	const struct HaveDomain *, struct draft *after);
 /* The same for the inline volumes of a domain that is wanted stopped. */
@@ -161,7 +162,8 @@ void draft_growth_live(struct planner *, struct change *, const struct wanted_vo
 /* A guest that has the volume as a file is shown its size, after `after`. */
 void draft_grown_disk(struct planner *, struct change *, const struct HaveDomain *, const struct Disk *,
 	const struct wanted_volume *, struct draft *after);
-/* Declared volumes that guests have: they grow in their own changes, or wait for a restart. After all domains. */
+/* Declared volumes that guests have: they grow in their own changes, or wait for a restart. After all
+ * domains. */
 void plan_growth(struct planner *);
 
 /* Makes sure of a volume that a domain needs, drafting what is missing into `change`, after `after`. */
@@ -194,8 +196,7 @@ struct holder {
 struct holder volume_holder(
 	struct planner *, const struct HaveVolume *, const struct HaveDomain *except, struct list *after);
 /* The last action that takes the volume from a domain that has it; NULL: this plan leaves it there. */
-struct draft *draft_taking_away(
-	const struct planner *, const struct HaveDomain *, const struct HaveVolume *);
+struct draft *draft_taking_away(const struct planner *, const struct HaveDomain *, const struct HaveVolume *);
 /* A volume's own layer: an image or a device below is not, others may have it. */
 bool volume_owns(const struct LayerFound *);
 /* Is a volume that was found wanted, or does it go with a domain that is still there? Its label is known. */

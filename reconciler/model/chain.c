@@ -18,7 +18,7 @@ const struct layer_row layer_table[Layer_FIELDS] = {
 #define DEVICE DEVICE_DATA
 #define EXPORT EXPORT_DATA
 #define PLACE PLACE_DATA
-#define LAYER(key_, takes_, gives_, traits, grows_, prose)                                                         \
+#define LAYER(key_, takes_, gives_, traits, grows_, prose)                                                   \
 	[Layer_##key_] = {.key = #key_,                                                                      \
 		.takes = (takes_),                                                                           \
 		.gives = gives_,                                                                             \

@@ -3,8 +3,8 @@
  * reserved by qemu-img, which may take its time. */
 #include "base/file.h"
 #include "storage/artefact.h"
-#include "storage/resize.h"
 #include "storage/qcow2.h"
+#include "storage/resize.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
@@ -110,8 +110,7 @@ static bool grown(struct layer_job *job)
 	const int64_t size = job->found->size;
 	if (!resize_end(job) || job->argv)
 		return !job->error;
-	return resize_judge(
-		job, describe(job, recorded->path, recorded->path, recorded->format), size);
+	return resize_judge(job, describe(job, recorded->path, recorded->path, recorded->format), size);
 }
 
 const struct layer_driver layer_file = {

@@ -1,8 +1,8 @@
-/* volume.grow: one layer of a volume, in place, to the size that the manifest says, or to that of what it stands
- * on. All below is there and has grown before. A size that is reached already is success: the step is done all
- * the same, because an earlier one may have been cut short of its end. The label learns of a size last: where a
- * filesystem stands on the layer, when that has grown, too; so an interruption is seen even where the filesystem
- * is not mounted any more. */
+/* volume.grow: one layer of a volume, in place, to the size that the manifest says, or to that of what it
+ * stands on. All below is there and has grown before. A size that is reached already is success: the step is
+ * done all the same, because an earlier one may have been cut short of its end. The label learns of a size
+ * last: where a filesystem stands on the layer, when that has grown, too; so an interruption is seen even
+ * where the filesystem is not mounted any more. */
 #include "base/file.h"
 #include "model/quantity.h"
 #include "model/want.h"
@@ -39,8 +39,8 @@ static bool size_choose(struct work *work, const struct Layer *want)
 	const int64_t *size = layer_size(want, &field, &at);
 	char is[32], less[32];
 	if (row->grows == GROWS_NOT || row->grows == GROWS_WHEN_OPENED || !layer_find(row->key)->grow.begin)
-		return work_fail(work, OUTCOME_TERMINAL, NULL, "layer %s of %s cannot grow", row->key,
-			work->folder);
+		return work_fail(
+			work, OUTCOME_TERMINAL, NULL, "layer %s of %s cannot grow", row->key, work->folder);
 	if (row->grows == GROWS_WITH_BELOW)
 		return true;
 	if (!size)
@@ -125,8 +125,8 @@ static bool begin(struct work *work, const struct action *action)
 	const struct walk walk = walk_chain(work->arena, work->real, uid, rows, rows->count);
 	const struct layer_row *row = layer_row_of(volume->chain.item[index]);
 	if (index >= walk.count || walk.item[index].row != row)
-		return work_fail(work, OUTCOME_TERMINAL, NULL, "layer %u of %s is not %s, as it is wanted now",
-			index, work->folder, row->key);
+		return work_fail(work, OUTCOME_TERMINAL, NULL,
+			"layer %u of %s is not %s, as it is wanted now", index, work->folder, row->key);
 	for (uint32_t i = 0; i <= index; i++) {
 		const struct walked *layer = &walk.item[i];
 		if (layer->presence == LAYER_WRONG)

@@ -134,8 +134,7 @@ bool looped_grow(struct layer_job *job)
 	const struct loop *loop = bound(job, false);
 	if (!loop)
 		return layer_fail(job, false, NULL, "the loop device on %s went at once", job->below.path);
-	const int64_t expected =
-		(int64_t)(((uint64_t)job->below.size - loop->offset) / SECTOR * SECTOR);
+	const int64_t expected = (int64_t)(((uint64_t)job->below.size - loop->offset) / SECTOR * SECTOR);
 	if (!loop_grow(loop))
 		return layer_fail(
 			job, false, NULL, "%s could not be grown: %s", loop->device, strerror(errno));

@@ -14,7 +14,8 @@ bool looped_open(struct layer_job *, uint64_t offset, uint64_t size);
 /* Beginning and end of layer_driver.close. */
 bool looped_close(struct layer_job *);
 bool looped_closed(struct layer_job *);
-/* Beginning of layer_driver.grow, where it shows all up to the end of what is below: it has that size, then. */
+/* Beginning of layer_driver.grow, where it shows all up to the end of what is below: it has that size, then.
+ */
 bool looped_grow(struct layer_job *);
 /* layer_driver.give. */
 void looped_give(struct layer_job *, struct link *);

@@ -19,8 +19,9 @@ static struct real *real_of(const struct storage *storage)
 	return (struct real *)storage;
 }
 
-static const struct work_verb *const verbs[] = {&work_create, &work_open, &work_grow, &work_close, &work_record,
-	&work_remove, &work_verify, &work_config_create, &work_config_remove, &work_config_record};
+static const struct work_verb *const verbs[] = {&work_create, &work_open, &work_grow, &work_close,
+	&work_record, &work_remove, &work_verify, &work_config_create, &work_config_remove,
+	&work_config_record};
 
 static const struct work_verb *verb_of(enum verb verb)
 {

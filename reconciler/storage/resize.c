@@ -1,6 +1,6 @@
-/* A file that qemu-img is to change, which nobody may have open: neither a guest's QEMU nor a qemu-nbd would see
- * what another program does to its tables, and guests' QEMUs keep no lock that would tell. A QEMU whose guest
- * has just gone may need a moment to end, so it is waited for, but not for long.
+/* A file that qemu-img is to change, which nobody may have open: neither a guest's QEMU nor a qemu-nbd would
+ * see what another program does to its tables, and guests' QEMUs keep no lock that would tell. A QEMU whose
+ * guest has just gone may need a moment to end, so it is waited for, but not for long.
  *
  *   waiting   somebody has it open
  *   resizing  qemu-img resize */
@@ -74,8 +74,8 @@ bool resize_begin(struct layer_job *job)
 	if (!user)
 		return resize(job);
 	if (job->waits++ >= WAITS)
-		return layer_fail(job, false, "it grows when that has ended", "%s cannot grow: %s has it open",
-			job->recorded->path, user);
+		return layer_fail(job, false, "it grows when that has ended",
+			"%s cannot grow: %s has it open", job->recorded->path, user);
 	const char **argv = arena_array(job->arena, const char *, 3);
 	argv[0] = "sleep";
 	argv[1] = "0.1";

@@ -59,8 +59,8 @@ struct work_verb {
 	/* After it has failed: takes away what it left. May be NULL. */
 	void (*abandon)(struct work *);
 };
-extern const struct work_verb work_create, work_open, work_grow, work_close, work_record, work_remove, work_verify,
-	work_config_create, work_config_remove, work_config_record;
+extern const struct work_verb work_create, work_open, work_grow, work_close, work_record, work_remove,
+	work_verify, work_config_create, work_config_remove, work_config_record;
 
 /* Says how the work failed, with a text in its arena; always false. */
 bool work_fail(struct work *, enum outcome, const char *hint, const char *format, ...)

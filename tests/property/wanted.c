@@ -93,7 +93,8 @@ static const char *sizes_are_as_wanted(struct scene *scene, const struct wanted_
 		const struct layer_row *kind = layer_row_of(want->chain.item[i]);
 		layer = have->chain.item[i];
 		if (size && (layer->size != *size || row->size != *size))
-			return fail(scene, "%s: layer %u has %lld bytes, its label says %lld, wanted are %lld",
+			return fail(scene,
+				"%s: layer %u has %lld bytes, its label says %lld, wanted are %lld",
 				want->name, i, (long long)layer->size, (long long)row->size,
 				(long long)*size);
 		if (layer->open && below && below->size > layer->size && kind->grows != GROWS_NOT &&
@@ -101,8 +102,8 @@ static const char *sizes_are_as_wanted(struct scene *scene, const struct wanted_
 			return fail(scene, "%s: layer %u (%s) has not grown", want->name, i, kind->key);
 	}
 	if (disk && layer && disk->size != layer->size)
-		return fail(scene, "%s: the guest sees %lld bytes of %lld", want->name,
-			(long long)disk->size, (long long)layer->size);
+		return fail(scene, "%s: the guest sees %lld bytes of %lld", want->name, (long long)disk->size,
+			(long long)layer->size);
 	return NULL;
 }
 
@@ -143,8 +144,8 @@ static const char *devices_are_as_wanted(struct scene *scene, const struct have 
 	return NULL;
 }
 
-static const char *domain_is_as_wanted(struct scene *scene, const struct have *have,
-	const struct plan *plan, const struct wanted_domain *want)
+static const char *domain_is_as_wanted(struct scene *scene, const struct have *have, const struct plan *plan,
+	const struct wanted_domain *want)
 {
 	const struct HaveDomain *found = NULL;
 	unsigned count = 0;

@@ -34,8 +34,7 @@ static void guests_see(struct world *world, const struct LayerFound *layer)
 	}
 }
 
-void grow_prepare(
-	struct world *world, struct op *op, const struct action *action, const struct links *links)
+void grow_prepare(struct world *world, struct op *op, const struct action *action, const struct links *links)
 {
 	(void)world, (void)links;
 	const struct field *field;

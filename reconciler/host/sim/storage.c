@@ -300,7 +300,8 @@ static void open_effect(struct world *world, struct op *op)
 		layer = layer_add(world, volume, op->label->chain.item[op->layer]);
 	if (!layer->open && !layer_bind(world, volume->arena, op, layer))
 		return;
-	if (op->layer && (sim_row(layer) == &layer_table[Layer_nbd] || sim_row(layer) == &layer_table[Layer_loop]))
+	if (op->layer &&
+		(sim_row(layer) == &layer_table[Layer_nbd] || sim_row(layer) == &layer_table[Layer_loop]))
 		layer_fit(layer, volume->have->chain.item[op->layer - 1]);
 	if (!sim_row(layer)->makes) /* another device is another one */
 		KNOW(layer, LayerFound, id, arena_format(volume->arena, "sim:1:%" PRId64, world->next_id++));

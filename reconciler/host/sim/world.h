@@ -63,7 +63,7 @@ struct op {
 	const char *cpus;
 	struct Label *label; /* volume.create */
 	uint32_t layer;
-	int64_t size; /* volume.grow: that is wanted; 0: that of what is below */
+	int64_t size;            /* volume.grow: that is wanted; 0: that of what is below */
 	struct HaveImage *image; /* image.verify */
 	struct HaveDrive *drive; /* config.* */
 	const char *root;        /* config.record: uid of the root volume */
