@@ -88,9 +88,11 @@ static enum level growth_level(const struct comparing *comparing, uint32_t index
 }
 
 /* May a guest have it of which it is not known which disks it has? An inline volume is with its own guest, or
- * with none. */
+ * with none; one that is not whole, or not open, is with none. */
 static bool may_be_held(const struct comparing *comparing)
 {
+	if (comparing->found->state != volume_state_complete)
+		return false;
 	const struct list *domains = &comparing->have->found->domains;
 	for (uint32_t i = 0; i < domains->count; i++) {
 		const struct HaveDomain *domain = domains->item[i];
