@@ -8,13 +8,17 @@
  *   detach   absent                           done, once the loop device of a file is free again
  *            there                            xl detaches it; a disk that the guest does not let go of
  *                                             within 10 s is forced
+ *   grow     a file behind a loop device      that takes the file's size
+ *            a device                          done: the backend looks for itself
  *
  * A frontend that has not connected is the guest's affair: a backend that waits for it is a device that is
  * there.
  */
 #include "base/file.h"
 #include "host/xen/cfg.h"
+#include "host/xen/dom0.h"
 #include "host/xen/job.h"
+#include "model/quantity.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,6 +238,49 @@ static void disk_detach_look(struct job *job)
 void disk_detach_begin(struct job *job)
 {
 	job_look(job, disk_detach_look);
+}
+
+/* The backend tells the guest of its device's size when that has changed, at the guest's next request. A file
+ * is behind a loop device, which keeps the size that the file had. */
+static void disk_grow_judge(struct job *job)
+{
+	const int64_t size = block_size(job->arena, "", job->loop);
+	char is[32], wanted[32];
+	if (size >= job->link.size)
+		job_done(job, NULL);
+	else if (!job_succeeded(job))
+		job_fail(job, OUTCOME_TRANSIENT, NULL, "%s",
+			xl_failure(job->arena, job->argv, job_result(job)));
+	else
+		job_fail(job, OUTCOME_TRANSIENT, NULL, "%s has %s after it was grown, instead of %s",
+			job->loop, size_text(size, is), size_text(job->link.size, wanted));
+}
+
+static void disk_grow_look(struct job *job)
+{
+	if (!job_alive(job))
+		return;
+	const struct store_device *device = disk_there(job);
+	if (!device || device->fault != fault_none)
+		job_fail(job, OUTCOME_TRANSIENT, NULL, "disk %s is not there, or not whole", job->disk->vdev);
+	else if (device->qdisk)
+		job_fail(job, OUTCOME_TERMINAL, "a restart opens it anew",
+			"disk %s is served by a QEMU, which keeps the size that it found", job->disk->vdev);
+	else if (!text_equal(device->target, job->link.path))
+		job_fail(job, OUTCOME_TRANSIENT, NULL, "disk %s is %s by now", job->disk->vdev,
+			device->target ? device->target : "another");
+	else if (!device->node || !loop_holds(device->node, device->target))
+		job_done(job, NULL);
+	else {
+		job->loop = device->node;
+		job_run(job, job_words(job, "losetup", "-c", device->node, NULL), job_left(job),
+			disk_grow_judge);
+	}
+}
+
+void disk_grow_begin(struct job *job)
+{
+	job_look(job, disk_grow_look);
 }
 
 /* Nics. */

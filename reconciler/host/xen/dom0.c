@@ -1,6 +1,8 @@
 /* What dom0 itself uses: files and devices that it has mounted or swaps on. A loop device stands for the file
  * behind it. A loop alone is no use: xl's own hotplug scripts leave such behind, and guests have theirs. */
 #include "host/xen/dom0.h"
+#include "base/file.h"
+#include "host/xen/store.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,22 @@ const char *path_id(struct arena *arena, const char *path)
 		return arena_format(arena, "b:%u:%u", major(found.st_rdev), minor(found.st_rdev));
 	return arena_format(
 		arena, "%u:%u:%" PRIu64, major(found.st_dev), minor(found.st_dev), (uint64_t)found.st_ino);
+}
+
+int64_t block_size(struct arena *arena, const char *root, const char *path)
+{
+	enum { SECTOR = 512, WORD_LIMIT = 64 };
+	struct stat found;
+	if (!path || stat(path, &found) != 0 || !S_ISBLK(found.st_mode))
+		return -1;
+	char *sectors = file_read(arena,
+		arena_format(arena, "%s/sys/dev/block/%u:%u/size", root, major(found.st_rdev),
+			minor(found.st_rdev)),
+		WORD_LIMIT, NULL);
+	if (sectors)
+		sectors[strcspn(sectors, "\n")] = '\0';
+	const int64_t count = sectors ? store_decimal(sectors) : -1;
+	return count < 0 ? -1 : count * SECTOR;
 }
 
 /* mountinfo and swaps write blanks and backslashes as \040 and the like (proc(5)). */

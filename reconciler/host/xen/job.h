@@ -101,6 +101,7 @@ void scheduler_begin(struct job *);
 void rename_begin(struct job *);
 void disk_attach_begin(struct job *);
 void disk_detach_begin(struct job *);
+void disk_grow_begin(struct job *);
 void nic_attach_begin(struct job *);
 void nic_detach_begin(struct job *);
 void record_begin(struct job *);

@@ -37,6 +37,7 @@ static void (*const first_steps[VERBS])(struct job *) = {
 	[verb_domain_record] = record_begin,
 	[verb_disk_attach] = disk_attach_begin,
 	[verb_disk_detach] = disk_detach_begin,
+	[verb_disk_grow] = disk_grow_begin,
 	[verb_nic_attach] = nic_attach_begin,
 	[verb_nic_detach] = nic_detach_begin,
 	[verb_domain_shutdown] = shutdown_begin,

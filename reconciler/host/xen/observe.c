@@ -118,18 +118,24 @@ static void know_mark(struct xen_host *xen, struct have *have, struct HaveDomain
 
 static void know_disk(struct have *have, struct Disk *disk, const struct list *devices)
 {
+	int64_t size = -1;
 	for (uint32_t i = 0; i < devices->count; i++) {
 		const struct store_device *device = devices->item[i];
 		if (!text_equal(device->vdev, disk->vdev))
 			continue;
 		if (device->state != BACKEND_ABSENT)
 			KNOW(disk, Disk, connected, device->state == BACKEND_CONNECTED);
+		/* of a file it is the loop device that xl made; what a QEMU has found, only that knows */
+		if (!device->qdisk)
+			size = block_size(have->arena, "", device->node ? device->node : device->target);
 		disk->fault = (int)device->fault;
 		disk->at[Disk_fault] = device->fault != fault_none ? &mark_observed : NULL;
 	}
 	const char *id = disk->target ? path_id(have->arena, disk->target) : NULL;
 	if (id)
 		KNOW(disk, Disk, id, id);
+	if (size > 0)
+		KNOW(disk, Disk, size, size);
 }
 
 static void know_nic(struct Nic *nic, const struct list *devices)
