@@ -41,8 +41,11 @@ static bool size_choose(struct work *work, const struct Layer *want)
 	if (row->grows == GROWS_NOT || row->grows == GROWS_WHEN_OPENED || !layer_find(row->key)->grow.begin)
 		return work_fail(
 			work, OUTCOME_TERMINAL, NULL, "layer %s of %s cannot grow", row->key, work->folder);
-	if (row->grows == GROWS_WITH_BELOW)
+	if (row->grows == GROWS_WITH_BELOW) {
+		if (job->below.size)
+			KNOW(job->found, LayerFound, size, job->below.size);
 		return true;
+	}
 	if (!size)
 		return work_fail(work, OUTCOME_TERMINAL, NULL, "layer %s of %s is given no size", row->key,
 			work->folder);
