@@ -369,7 +369,8 @@ static void domain_canonical(cJSON *domain)
 
 static void volume_canonical(cJSON *volume)
 {
-	static const char *const of_layer[] = {"id", NULL};
+	/* whether it is open depends on who may have it, and is looked at by itself (nothing_is_left_open) */
+	static const char *const of_layer[] = {"id", "open", NULL};
 	cJSON *layer;
 	cJSON_ArrayForEach(layer, cJSON_GetObjectItemCaseSensitive(volume, "chain"))
 	{
