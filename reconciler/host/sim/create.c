@@ -79,7 +79,8 @@ struct Disk *disk_found(struct arena *arena, const struct Disk *want, const stru
 	KNOW(disk, Disk, format, (int)link->format);
 	if (link->id)
 		KNOW(disk, Disk, id, arena_text(arena, link->id));
-	if (link->size)
+	/* what a QEMU has found, only that knows */
+	if (link->size && link->format == disk_format_raw)
 		KNOW(disk, Disk, size, link->size);
 	return disk;
 }
