@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { LIST_DEADLINE = 10000 /* ms */ };
 
@@ -308,8 +309,18 @@ bool xen_list(struct arena *arena, struct list *listed, const char **error)
 	return false;
 }
 
+/* libxl writes the description of a domain into this file, and does so last of all (libxl_create.c,
+ * domcreate_complete): a domain that has it is made, and who paused it did so afterwards. */
+static bool is_made(struct arena *arena, const struct listed *one)
+{
+	return access(arena_format(arena, "/var/lib/xen/userdata-d.%lld.%s.libxl-json",
+			      (long long)one->domid, one->uuid),
+		       F_OK) == 0;
+}
+
 /* libxl holds a lock of a domain for as long as it makes it, and `xl list -l` waits for that without an end:
- * nobody asks about what an action of ours, or somebody's xl, works on. */
+ * nobody asks about what an action of ours, or somebody's xl, works on. A monitor that restarts its guest looks like
+ * one that only waits for its end. */
 static void mark_busy(const struct xen_host *xen, struct arena *arena, const struct list *listed,
 	const struct list *processes)
 {
@@ -317,7 +328,8 @@ static void mark_busy(const struct xen_host *xen, struct arena *arena, const str
 		struct listed *one = listed->item[i];
 		one->busy = xen_works_on(xen, one->uuid) ||
 			    (one->power == found_power_Paused &&
-				    xl_builds(processes, xen_cfg_path(arena, xen, one->uuid), one->name));
+				    xl_builds(processes, xen_cfg_path(arena, xen, one->uuid), one->name) &&
+				    !is_made(arena, one));
 	}
 }
 

@@ -56,6 +56,13 @@ ok "with the same identity" same "$uuid" "$(uuid_of web)"
 ok "and the same disk" same kept "$(guest web 'cat /mnt/etc/motd')"
 ok "the second plan is empty" settled
 
+paused=$(xl domid web)
+xl pause web
+ok "paused by hand while xl's monitor lives, it is missed" fails 2 steer plan --detailed-exitcode
+ok "and goes on" steer apply
+ok "as the same domain" same "$paused" "$(xl domid web)"
+ok "the second plan is empty" settled
+
 xl destroy web
 ok "destroyed by hand, it is missed" fails 2 steer plan --detailed-exitcode
 ok "and repaired" steer apply
