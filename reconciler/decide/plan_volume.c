@@ -67,7 +67,7 @@ void plan_label(struct planner *planner, struct change *change, const struct vol
 {
 	const struct wanted_volume *volume = plan->volume;
 	/* what makes or opens a layer writes it, too; what only grows does not */
-	const bool only_grows = plan->grown && plan->have->state == volume_state_complete;
+	const bool only_grows = plan->grown && plan->have && plan->have->state == volume_state_complete;
 	if (!plan->ready || (plan->last && !only_grows) || !plan->have || !plan->have->label)
 		return;
 	struct planner passing = *planner;
@@ -198,7 +198,8 @@ void plan_declared_volume(struct planner *planner, const struct wanted_volume *v
 		change_block(planner, change, CHANGE_BLOCKED, plan->blocked);
 		return;
 	}
-	if (change->actions.count && (plan->grown != change || plan->have->state == volume_state_partial)) {
+	if (change->actions.count &&
+		(plan->grown != change || !plan->have || plan->have->state == volume_state_partial)) {
 		change->kind = CHANGE_CREATE;
 		return;
 	}

@@ -97,8 +97,7 @@ static void cells_of(struct arena *arena, const struct garbage *garbage, const c
 static void print_line(FILE *out, const char *const cells[COLUMNS], const int widths[COLUMNS])
 {
 	for (int i = 0; i < COLUMNS - 1; i++)
-		fprintf(out, i == 2 || i == 3 ? "%*s  " : "%-*s  ", i == 2 || i == 3 ? widths[i] : widths[i],
-			cells[i]);
+		fprintf(out, i == 2 || i == 3 ? "%*s  " : "%-*s  ", widths[i], cells[i]);
 	BUFFER_SCOPED words = {0};
 	buffer_escaped(&words, cells[COLUMNS - 1], strlen(cells[COLUMNS - 1]), 1000);
 	fprintf(out, "%s\n", buffer_string(&words));

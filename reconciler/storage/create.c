@@ -245,7 +245,7 @@ static bool prepare(struct work *work, const struct action *action, bool *again)
 
 static bool create_begin(struct work *work, const struct action *action)
 {
-	bool again;
+	bool again = false;
 	if (!prepare(work, action, &again))
 		return false;
 	const struct layer_row *row = layer_row_find(work->job.recorded->layer);
@@ -289,7 +289,7 @@ static bool open_finish(struct work *work)
 
 static bool open_begin(struct work *work, const struct action *action)
 {
-	bool again;
+	bool again = false;
 	if (!prepare(work, action, &again))
 		return false;
 	const struct layer_driver *driver = layer_find(work->job.recorded->layer);

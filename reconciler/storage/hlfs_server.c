@@ -52,30 +52,36 @@ static int64_t parent_of(struct arena *arena, const char *root, int64_t process)
 static uint16_t port_in(struct arena *arena, const char *table, uint64_t inode)
 {
 	enum { LISTEN = 0x0a };
+	enum { LOCAL = 1, STATE = 3, INODE = 9 };
 	char *text = file_read(arena, table, TABLE_LIMIT, NULL), *line;
 	while ((line = strsep(&text, "\n"))) {
-		unsigned port, state;
-		uint64_t socket;
-		if (sscanf(line, " %*[^:]: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*s %*s %" SCNu64,
-			    &port, &state, &socket) == 3 &&
-			state == LISTEN && socket == inode)
-			return (uint16_t)port;
+		const char *field[INODE + 1];
+		int count = 0;
+		while (line && count <= INODE) {
+			field[count] = strsep(&line, " ");
+			count += *field[count] != '\0';
+		}
+		const char *port = count > INODE ? strchr(field[LOCAL], ':') : NULL;
+		if (port && strtoul(field[STATE], NULL, 16) == LISTEN &&
+			strtoull(field[INODE], NULL, 10) == inode)
+			return (uint16_t)strtoul(port + 1, NULL, 16);
 	}
 	return 0;
 }
 
 static uint16_t port_of(struct arena *arena, const char *root, int64_t process)
 {
+	static const char socket[] = "socket:[";
 	DIR_SCOPED dir = opendir(arena_format(arena, "%s/proc/%" PRId64 "/fd", root, process));
 	for (const struct dirent *entry; dir && (entry = readdir(dir));) {
 		char target[LINK_LIMIT];
-		uint64_t inode;
 		uint16_t port = 0;
 		ssize_t size = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
 		if (size <= 0)
 			continue;
 		target[size] = '\0';
-		if (sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1) {
+		if (text_starts(target, socket)) {
+			const uint64_t inode = strtoull(target + strlen(socket), NULL, 10);
 			port = port_in(arena, arena_format(arena, "%s/proc/net/tcp", root), inode);
 			if (!port)
 				port = port_in(arena, arena_format(arena, "%s/proc/net/tcp6", root), inode);

@@ -132,7 +132,7 @@ static bool look(struct layer_job *job, int64_t *size)
 
 static bool observe(struct layer_job *job)
 {
-	int64_t size;
+	int64_t size = 0;
 	if (!look(job, &size))
 		return false;
 	if (size)
@@ -266,7 +266,7 @@ static bool lv_remove(struct layer_job *job, const char *tail)
 static bool expect_open(struct layer_job *job, int64_t size)
 {
 	char is[32], least[32];
-	int64_t have;
+	int64_t have = 0;
 	if (!look(job, &have))
 		return job->error ? false
 				  : layer_fail(job, false, "udev makes it: is it running?",

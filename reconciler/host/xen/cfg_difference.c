@@ -136,10 +136,11 @@ static const char *devices_differ(struct arena *arena, const struct wanted_domai
 		difference = number_differs(arena, "number of nics", nics->count, have->nics.count);
 	for (uint32_t i = 0; !difference && i < want->disks.count; i++)
 		difference = disk_differs(arena, want->disks.item[i], links, have->disks.item[i]);
-	const struct wanted_disk config = {want->config ? want->config->disk : NULL,
-		want->config ? (struct wanted_volume *)(uintptr_t)&want->config->volume : NULL};
-	if (!difference && drive)
+	if (!difference && drive && want->config) {
+		const struct wanted_disk config = {
+			want->config->disk, (struct wanted_volume *)(uintptr_t)&want->config->volume};
 		difference = disk_differs(arena, &config, links, have->disks.item[want->disks.count]);
+	}
 	for (uint32_t i = 0; !difference && i < nics->count; i++)
 		difference = nic_differs(arena, nics->item[i], have->nics.item[i]);
 	return difference;
