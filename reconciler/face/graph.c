@@ -150,7 +150,10 @@ void graph_add_volume(struct graph *graph, const struct wanted_volume *want, con
 	struct graph_volume *volume = arena_make(graph->arena, struct graph_volume);
 	const struct list *rows = NULL;
 
-	volume->name = want ? want->name : have->name ? have->name : have->uid;
+	if (want)
+		volume->name = want->name;
+	else if (have)
+		volume->name = have->name ? have->name : have->uid;
 	volume->want = want;
 	volume->have = have;
 	list_add(graph->arena, &graph->volumes, volume);

@@ -313,14 +313,14 @@ bool xen_list(struct arena *arena, struct list *listed, const char **error)
  * domcreate_complete): a domain that has it is made, and who paused it did so afterwards. */
 static bool is_made(struct arena *arena, const struct listed *one)
 {
-	return access(arena_format(arena, "/var/lib/xen/userdata-d.%lld.%s.libxl-json",
-			      (long long)one->domid, one->uuid),
+	return access(arena_format(arena, "/var/lib/xen/userdata-d.%lld.%s.libxl-json", (long long)one->domid,
+			      one->uuid),
 		       F_OK) == 0;
 }
 
 /* libxl holds a lock of a domain for as long as it makes it, and `xl list -l` waits for that without an end:
- * nobody asks about what an action of ours, or somebody's xl, works on. A monitor that restarts its guest looks like
- * one that only waits for its end. */
+ * nobody asks about what an action of ours, or somebody's xl, works on. A monitor that restarts its guest
+ * looks like one that only waits for its end. */
 static void mark_busy(const struct xen_host *xen, struct arena *arena, const struct list *listed,
 	const struct list *processes)
 {
