@@ -75,7 +75,7 @@ test: deps ## build and run every test that needs no Xen
 core: $B/core.a
 # the same cases every time here; `make property` alone also draws new ones
 check: SEED := 20240417
-check: COUNT := 500
+check: COUNT := $(if $(SAN),100,500)
 check: all unit cli golden cloud-init schema layers-test readme property differential ## the tests alone, without looking for packages
 
 .PHONY: cli golden
