@@ -2,23 +2,37 @@
  * taking it away and giving it again mends. */
 #include "host/sim/verb.h"
 
-void disk_attach_prepare(
-	struct world *world, struct op *op, const struct action *action, const struct links *links)
-{
-	const struct link *link = NULL;
-	op->is_drive = action->config != NULL;
-	if (guest_changeable(world, op))
-		link = link_needed(world, op, links, action->disk_volume, action->disk->vdev);
-	if (link)
-		op->disk = disk_found(op->arena, action->disk, link);
-}
-
 static int64_t disk_index(const struct DomainSpec *spec, const char *vdev)
 {
 	for (uint32_t i = 0; i < spec->disks.count; i++)
 		if (text_equal(((struct Disk *)spec->disks.item[i])->vdev, vdev))
 			return i;
 	return -1;
+}
+
+/* What the guest has as it is meant to be is left alone, even where its file has lost its name. */
+static bool has_disk(const struct guest *guest, const struct Disk *disk, const struct link *link)
+{
+	const struct DomainSpec *spec = guest->have->spec;
+	const int64_t index = link && spec ? disk_index(spec, disk->vdev) : -1;
+	const struct Disk *there = index < 0 ? NULL : spec->disks.item[index];
+	return there && !KNOWN(there, Disk, fault) && text_equal(there->target, link->path) &&
+	       there->access == disk->access;
+}
+
+void disk_attach_prepare(
+	struct world *world, struct op *op, const struct action *action, const struct links *links)
+{
+	const struct guest *guest = guest_changeable(world, op);
+	op->is_drive = action->config != NULL;
+	if (!guest)
+		return;
+	const struct link *link =
+		action->disk_volume && links ? links_find(links, action->disk_volume->uid) : NULL;
+	if (!has_disk(guest, action->disk, link))
+		link = link_needed(world, op, links, action->disk_volume, action->disk->vdev);
+	if (link)
+		op->disk = disk_found(op->arena, action->disk, link);
 }
 
 /* A device that came by halves is taken away first, one that is as it is meant to be is left alone. */
