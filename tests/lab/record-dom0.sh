@@ -263,7 +263,7 @@ for command in 'list -l nosuch' 'list -v nosuch' 'list -v 999' 'domid nosuch' 'd
 	'block-attach 999 format=raw,vdev=xvdb,target=/var/rec/base.raw' 'block-detach 999 xvda' 'network-attach 999 bridge=xenbr0' \
 	'network-detach 999 0' 'block-detach rich xvdz' 'network-detach rich 9' 'network-attach rich bridge=nobr0' \
 	'block-attach rich format=raw,vdev=xvde,access=rw,target=/nowhere.raw' 'sched-credit2 -d 999 -w 1' 'save 999 /tmp/x' \
-	'restore /nowhere' 'nonsense' 'create --nonsense'; do
+	'restore /nowhere' 'create --nonsense'; do
 	session fail.session "xl $command"
 done
 xl network-list rich >"$out/network-list-after-bad-bridge.txt"
