@@ -284,12 +284,8 @@ static bool mount_begin(struct layer_job *job)
 	}
 	if (!place_make(job, place))
 		return false;
-	const char *const argv[] = {"mount", "-t", type_of(job), "-o", "nodev,nosuid,noexec", "--source",
-		job->below.path, "--target", place, NULL};
-	const char **copy = arena_array(job->arena, const char *, sizeof(argv) / sizeof(*argv));
-	memcpy(copy, argv, sizeof(argv));
-	job->argv = copy;
-	return true;
+	return layer_run(job, "mount", "-t", type_of(job), "-o", "nodev,nosuid,noexec", "--source",
+		job->below.path, "--target", place);
 }
 
 static bool mount_end(struct layer_job *job)
@@ -316,11 +312,7 @@ static void mount_failed(struct layer_job *job)
 
 static bool unmount_begin(struct layer_job *job)
 {
-	const char **argv = arena_array(job->arena, const char *, 3);
-	argv[0] = "umount";
-	argv[1] = artefact_place(job, key);
-	job->argv = argv;
-	return true;
+	return layer_run(job, "umount", artefact_place(job, key));
 }
 
 static bool unmount_end(struct layer_job *job)
@@ -361,12 +353,8 @@ static bool erase(struct layer_job *job)
 /* Both grow while they are mounted, to the end of the device below. */
 static bool grow(struct layer_job *job)
 {
-	const char **argv = arena_array(job->arena, const char *, 3);
-	const bool xfs = text_equal(type_of(job), "xfs");
-	argv[0] = xfs ? "xfs_growfs" : "resize2fs";
-	argv[1] = xfs ? artefact_place(job, key) : job->below.path;
-	job->argv = argv;
-	return true;
+	return text_equal(type_of(job), "xfs") ? layer_run(job, "xfs_growfs", artefact_place(job, key))
+					       : layer_run(job, "resize2fs", job->below.path);
 }
 
 static bool grown(struct layer_job *job)

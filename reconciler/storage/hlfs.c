@@ -87,22 +87,9 @@ static const char *tool(struct layer_job *job, const char *name)
 	return NULL;
 }
 
-static bool run(struct layer_job *job, const char *const *argv)
-{
-	size_t count = 0;
-	while (argv[count])
-		count++;
-	const char **copy = arena_array(job->arena, const char *, count + 1);
-	memcpy(copy, argv, sizeof(*argv) * count);
-	job->argv = copy;
-	job->environment = NULL;
-	return true;
-}
-#define RUN(job, ...) run(job, (const char *const[]){__VA_ARGS__, NULL})
-
 static bool wait_more(struct layer_job *job)
 {
-	return job->waits++ < WAITS && RUN(job, "sleep", pause_text);
+	return job->waits++ < WAITS && layer_run(job, "sleep", pause_text);
 }
 
 /* stat.hlfs -p POOL -u NAME */
@@ -111,7 +98,8 @@ static bool ask(struct layer_job *job)
 	const char *program = tool(job, "stat.hlfs"), *uri = uri_of(job), *slash = strrchr(uri, '/');
 	if (!program || !slash)
 		return program && layer_fail(job, true, NULL, "'%s' is no uri of HLFS", uri);
-	return RUN(job, program, "-p", arena_copy(job->arena, uri, (size_t)(slash - uri)), "-u", slash + 1);
+	return layer_run(
+		job, program, "-p", arena_copy(job->arena, uri, (size_t)(slash - uri)), "-u", slash + 1);
 }
 
 /* *there, by what stat.hlfs said; false: it did not say. */
@@ -128,7 +116,7 @@ static bool answer(struct layer_job *job, bool *there)
 static bool remove_volume(struct layer_job *job)
 {
 	const char *program = tool(job, "rmfs.hlfs");
-	return program && RUN(job, program, "-u", uri_of(job));
+	return program && layer_run(job, program, "-u", uri_of(job));
 }
 
 /* Observation. */
@@ -208,8 +196,9 @@ static bool make(struct layer_job *job)
 	if (!program || !deed_write(job))
 		return false;
 	job->stage = CREATE_MADE;
-	return RUN(job, program, "-u", want->uri, "-b", arena_format(job->arena, "%" PRId64, want->blockSize),
-		"-s", arena_format(job->arena, "%" PRId64, want->segmentSize), "-m",
+	return layer_run(job, program, "-u", want->uri, "-b",
+		arena_format(job->arena, "%" PRId64, want->blockSize), "-s",
+		arena_format(job->arena, "%" PRId64, want->segmentSize), "-m",
 		arena_format(job->arena, "%" PRId64, want->size / MIB));
 }
 
@@ -305,9 +294,9 @@ static bool start(struct layer_job *job)
 		return artefact_fail(job, errno, "a free port");
 	const char *none = arena_format(job->arena, "%s/hlfs/none", job->run_dir);
 	job->stage = OPEN_STARTED;
-	RUN(job, "start-stop-daemon", "--start", "--background", "--chdir", job->hlfs_dir, "--pidfile", none,
-		"--startas", tool(job, "nbd-server"), "--", arena_format(job->arena, "127.0.0.1:%u", port),
-		"-C", none);
+	layer_run(job, "start-stop-daemon", "--start", "--background", "--chdir", job->hlfs_dir, "--pidfile",
+		none, "--startas", tool(job, "nbd-server"), "--",
+		arena_format(job->arena, "127.0.0.1:%u", port), "-C", none);
 	job->environment = hlfs_server_environment(job->arena, job->run_dir);
 	return true;
 }

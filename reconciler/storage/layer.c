@@ -32,6 +32,19 @@ bool layer_fail(struct layer_job *job, bool terminal, const char *hint, const ch
 	return false;
 }
 
+bool layer_argv(struct layer_job *job, const char *const *argv)
+{
+	size_t count = 0;
+	while (argv[count])
+		count++;
+	const char **copy = arena_array(job->arena, const char *, count + 1);
+	for (size_t i = 0; i < count; i++)
+		copy[i] = argv[i];
+	job->argv = copy;
+	job->environment = NULL;
+	return true;
+}
+
 bool layer_step_now(struct layer_job *job, const struct layer_step *step)
 {
 	return step->begin(job) && (!step->end || step->end(job));

@@ -85,6 +85,10 @@ struct layer_driver {
 	struct layer_step grow;
 };
 const struct layer_driver *layer_find(const char *key);
+/* The next program of a step, without an environment of its own: job->argv, copied into its arena. Always
+ * true, so that `return layer_run(...)` reads well. */
+bool layer_argv(struct layer_job *, const char *const *argv);
+#define layer_run(job, ...) layer_argv(job, (const char *const[]){__VA_ARGS__, NULL})
 /* A step that needs no program, at once. false: job->error. */
 bool layer_step_now(struct layer_job *, const struct layer_step *);
 /* What a found layer gives to the next. */

@@ -151,12 +151,8 @@ static bool sync_unused(struct layer_job *job, const struct loop *loop)
 	const enum unused unused = device_unused(job, &device, 0);
 	if (unused != UNUSED)
 		return unused == UNUSED_PERHAPS;
-	const char **argv = arena_array(job->arena, const char *, 3);
-	argv[0] = "sync";
-	argv[1] = loop->device;
-	job->argv = argv;
 	job->stage = SYNCING;
-	return true;
+	return layer_run(job, "sync", loop->device);
 }
 
 bool looped_close(struct layer_job *job)

@@ -146,20 +146,6 @@ static void expect(struct layer_job *job)
 	KNOW(job->found, LayerFound, size, job->want->lvm->size);
 }
 
-/* The programs of LVM. */
-
-static bool run(struct layer_job *job, const char *const *argv)
-{
-	size_t count = 0;
-	while (argv[count])
-		count++;
-	const char **copy = arena_array(job->arena, const char *, count + 1);
-	memcpy(copy, argv, sizeof(*argv) * count);
-	job->argv = copy;
-	return true;
-}
-#define RUN(job, ...) run(job, (const char *const[]){__VA_ARGS__, NULL})
-
 /* What a group has under our names, and the pool. */
 struct group {
 	struct lv {
@@ -172,7 +158,7 @@ struct group {
 static bool group_ask(struct layer_job *job)
 {
 	const char *pool = pool_of(job), *name = name_of(job, "");
-	return RUN(job, "lvs", "--noheadings", "--nosuffix", "--units", "b", "--separator", "|", "-o",
+	return layer_run(job, "lvs", "--noheadings", "--nosuffix", "--units", "b", "--separator", "|", "-o",
 		"lv_name,lv_size,lv_layout,zero,lv_tags", "-S",
 		arena_format(job->arena,
 			"lv_name=\"%s\" || lv_name=\"%s%s\" || lv_name=\"%s%s\" || lv_name=\"%s\"", name,
@@ -248,18 +234,18 @@ static bool pool_check(struct layer_job *job, const struct group *group)
 
 static bool lv_make(struct layer_job *job, const char *tail, int64_t size)
 {
-	return RUN(job, "lvcreate", "-q", "-y", "-W", "y", "-Z", "y", "-n", name_of(job, tail), "-L",
+	return layer_run(job, "lvcreate", "-q", "-y", "-W", "y", "-Z", "y", "-n", name_of(job, tail), "-L",
 		bytes(job, size), "--addtag", tag, group_of(job));
 }
 
 static bool lv_zero(struct layer_job *job, const char *tail)
 {
-	return RUN(job, "blkdiscard", "-f", "-z", device_of(job, tail));
+	return layer_run(job, "blkdiscard", "-f", "-z", device_of(job, tail));
 }
 
 static bool lv_remove(struct layer_job *job, const char *tail)
 {
-	return RUN(job, "lvremove", "-q", "-y", volume_of(job, tail));
+	return layer_run(job, "lvremove", "-q", "-y", volume_of(job, tail));
 }
 
 /* The volume is to be there and open now. */
@@ -296,8 +282,8 @@ static bool create_new(struct layer_job *job)
 		return lv_make(job, part_tail, want->size);
 	}
 	job->stage = CREATE_NAMED;
-	return RUN(job, "lvcreate", "-q", "-y", "-n", name_of(job, ""), "-V", bytes(job, want->size), "-T",
-		source_of(job), "--addtag", tag);
+	return layer_run(job, "lvcreate", "-q", "-y", "-n", name_of(job, ""), "-V", bytes(job, want->size),
+		"-T", source_of(job), "--addtag", tag);
 }
 
 static bool create_asked(struct layer_job *job)
@@ -307,7 +293,7 @@ static bool create_asked(struct layer_job *job)
 		return false;
 	if (group.whole.there) { /* killed before the label learnt of it */
 		job->stage = CREATE_NAMED;
-		return RUN(job, "lvchange", "-q", "-a", "y", "-K", volume_of(job, ""));
+		return layer_run(job, "lvchange", "-q", "-a", "y", "-K", volume_of(job, ""));
 	}
 	if (!group.part.there)
 		return create_new(job);
@@ -327,7 +313,8 @@ static bool created(struct layer_job *job)
 		return lv_zero(job, part_tail);
 	case CREATE_ZEROED:
 		job->stage = CREATE_NAMED;
-		return RUN(job, "lvrename", "-q", group_of(job), name_of(job, part_tail), name_of(job, ""));
+		return layer_run(
+			job, "lvrename", "-q", group_of(job), name_of(job, part_tail), name_of(job, ""));
 	case CREATE_NAMED:
 		return expect_open(job, job->want->lvm->size);
 	}
@@ -362,7 +349,7 @@ static bool grow_asked(struct layer_job *job)
 		return lv_make(job, grow_tail, wanted - group.whole.size);
 	}
 	job->stage = GROW_DONE;
-	return RUN(job, "lvextend", "-q", "-L", bytes(job, wanted), volume_of(job, ""));
+	return layer_run(job, "lvextend", "-q", "-L", bytes(job, wanted), volume_of(job, ""));
 }
 
 /* Where the zeros lie: "DEVICE:FROM-TO" of each segment. What is kept is the extension by just these. */
@@ -407,12 +394,13 @@ static bool grown(struct layer_job *job)
 		return lv_zero(job, grow_tail);
 	case GROW_ZEROED:
 		job->stage = GROW_PLACED;
-		return RUN(job, "lvs", "--noheadings", "-o", "seg_pe_ranges", volume_of(job, grow_tail));
+		return layer_run(
+			job, "lvs", "--noheadings", "-o", "seg_pe_ranges", volume_of(job, grow_tail));
 	case GROW_PLACED:
 		return grow_placed(job);
 	case GROW_FREED:
 		job->stage = GROW_DONE;
-		return run(job, job->kept);
+		return layer_argv(job, job->kept);
 	case GROW_DONE:
 		return expect_open(job, job->found->size);
 	}
@@ -423,7 +411,7 @@ static bool grown(struct layer_job *job)
 
 static bool activate(struct layer_job *job)
 {
-	return RUN(job, "lvchange", "-q", "-a", "y", "-K", volume_of(job, ""));
+	return layer_run(job, "lvchange", "-q", "-a", "y", "-K", volume_of(job, ""));
 }
 
 static bool activated(struct layer_job *job)
@@ -433,7 +421,7 @@ static bool activated(struct layer_job *job)
 
 static bool deactivate(struct layer_job *job)
 {
-	return RUN(job, "lvchange", "-q", "-a", "n", volume_of(job, ""));
+	return layer_run(job, "lvchange", "-q", "-a", "n", volume_of(job, ""));
 }
 
 static bool deactivated(struct layer_job *job)
@@ -468,7 +456,7 @@ static bool deleted(struct layer_job *job)
 	if (group.grow.there)
 		argv[count++] = volume_of(job, grow_tail);
 	job->stage = REMOVE_DONE;
-	return count == first || run(job, argv);
+	return count == first || layer_argv(job, argv);
 }
 
 /* What LVM says, in the words of what was asked for. */

@@ -40,21 +40,11 @@ static const struct server_marks *marks_of(struct layer_job *job)
 	return marks;
 }
 
-static void run(struct layer_job *job, const char *program, const char *first, const char *second)
-{
-	const char **argv = arena_array(job->arena, const char *, 4);
-	argv[0] = program;
-	argv[1] = first;
-	argv[2] = second;
-	job->argv = argv;
-	job->environment = NULL;
-}
-
 static bool wait_more(struct layer_job *job)
 {
 	if (job->waits++ >= WAITS)
 		return false;
-	run(job, "sleep", pause_text, NULL);
+	layer_run(job, "sleep", pause_text);
 	return true;
 }
 
@@ -277,7 +267,7 @@ static bool release(struct layer_job *job, const struct served *served)
 	job->path = served->device;
 	job->stage = RELEASING;
 	job->waits = 0;
-	run(job, "qemu-nbd", "-d", served->device);
+	layer_run(job, "qemu-nbd", "-d", served->device);
 	return true;
 }
 
@@ -313,7 +303,7 @@ static bool open_begin(struct layer_job *job)
 	if (devices.count)
 		return bind_begin(job);
 	job->stage = LOADING;
-	run(job, "modprobe", key, NULL);
+	layer_run(job, "modprobe", key);
 	return true;
 }
 
@@ -333,7 +323,7 @@ static bool bind_end(struct layer_job *job)
 		   (job->found->size > size - SECTOR && job->found->size < size + SECTOR))
 		return true;
 	job->stage = UNDOING;
-	run(job, "qemu-nbd", "-d", job->path);
+	layer_run(job, "qemu-nbd", "-d", job->path);
 	return true;
 }
 
@@ -411,7 +401,7 @@ static bool close_look(struct layer_job *job, const struct served *served)
 	if (unused != UNUSED)
 		return unused == UNUSED_PERHAPS;
 	job->stage = SYNCING;
-	run(job, "sync", served->device, NULL);
+	layer_run(job, "sync", served->device);
 	return true;
 }
 

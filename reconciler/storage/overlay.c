@@ -97,13 +97,9 @@ static bool create(struct layer_job *job)
 	FD_SCOPED fd = artefact_begin(job);
 	if (fd < 0)
 		return false;
-	const char *const argv[] = {"qemu-img", "create", "-q", "-f", "qcow2", "-F",
+	return layer_run(job, "qemu-img", "create", "-q", "-f", "qcow2", "-F",
 		choice_disk_format[below->format], "-b", below->path, job->temporary,
-		arena_format(job->arena, "%" PRId64, size), NULL};
-	const char **copy = arena_array(job->arena, const char *, sizeof(argv) / sizeof(*argv));
-	memcpy(copy, argv, sizeof(argv));
-	job->argv = copy;
-	return true;
+		arena_format(job->arena, "%" PRId64, size));
 }
 
 static bool created(struct layer_job *job)

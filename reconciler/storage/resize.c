@@ -76,12 +76,8 @@ bool resize_begin(struct layer_job *job)
 	if (job->waits++ >= WAITS)
 		return layer_fail(job, false, "it grows when that has ended",
 			"%s cannot grow: %s has it open", job->recorded->path, user);
-	const char **argv = arena_array(job->arena, const char *, 3);
-	argv[0] = "sleep";
-	argv[1] = "0.1";
 	job->stage = WAITING;
-	job->argv = argv;
-	return true;
+	return layer_run(job, "sleep", "0.1");
 }
 
 bool resize_end(struct layer_job *job)
